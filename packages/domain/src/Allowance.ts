@@ -1,0 +1,160 @@
+/**
+ * What a customer may still use, held and settled. Invariant: no hold is admitted that makes used + held exceed the limit
+ * as it stands. On an unreachable store: fails closed. The decisions themselves are pure, in `Allowance/`; the memory
+ * layer and the Lua scripts of `live/AllowanceRedis.ts` both follow them and share one contract suite.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type { StoreUnavailable } from "./Errors.ts"
+import { CustomerId, type RequestId } from "./Ids.ts"
+import { TierId } from "./Tiers.ts"
+import type { Usage } from "./Usage.ts"
+
+const Tokens = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))
+
+/**
+ * What billing decides about a customer: the part of `limit:{<id>}` that only an `AllowanceChange` alters. Times are
+ * epoch ms, amounts charged tokens.
+ */
+export const AllowanceTerms = Schema.Struct({
+  tier: TierId,
+  /** Grant of the running period; a later period opens with `nextPlan`. */
+  plan: Tokens,
+  nextPlan: Tokens,
+  /** Billing anchor: periods are months from here, the day clamped to the month's length. */
+  anchor: Schema.Int,
+  /** After this no further period opens. */
+  serviceUntil: Schema.Int,
+  /** The customer paused the agent: it stays up, the proxy refuses. */
+  paused: Schema.Boolean,
+  /** The agent is suspended, for whatever reason. */
+  blocked: Schema.Boolean,
+  /** SHA-256 (hex) of every live proxy token; two during a rotation. */
+  tokens: Schema.Array(Schema.String),
+})
+export type AllowanceTerms = typeof AllowanceTerms.Type
+
+/**
+ * The whole of `limit:{<id>}` as Postgres knows it, read in one snapshot. `recorded` is how far the recorder had come in
+ * that same snapshot: later events still in the stream are added by the rebuild, so none is counted twice or lost.
+ */
+export const AllowanceSnapshot = Schema.Struct({
+  customerId: CustomerId,
+  rev: Schema.Int,
+  terms: AllowanceTerms,
+  /** Number of the newest period; the first is 0. */
+  period: Schema.Int,
+  periodEnd: Schema.Int,
+  packs: Tokens,
+  used: Tokens,
+  recorded: Schema.Struct({ epoch: Schema.String, cursor: Schema.String }),
+})
+export type AllowanceSnapshot = typeof AllowanceSnapshot.Type
+
+/** A change with its per-customer number. It applies only on top of `rev - 1`. `packsDelta` and `planDelta` are for what a refund or a pack moves. */
+export const AllowanceChange = Schema.Struct({
+  customerId: CustomerId,
+  rev: Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)),
+  terms: AllowanceTerms,
+  packsDelta: Schema.Int,
+})
+export type AllowanceChange = typeof AllowanceChange.Type
+
+/** What `GET limit:{<id>}` says, for pages, headers and tests. */
+export interface AllowanceView {
+  readonly rev: number
+  readonly terms: AllowanceTerms
+  readonly period: number
+  readonly periodEnd: number
+  readonly packs: number
+  readonly used: number
+  readonly held: number
+  /** plan + packs. */
+  readonly limit: number
+}
+
+/** One request for allowance. `prompt` is an upper bound; `completion` the requested maximum; `floor` the least completion worth a call. */
+export interface Ask {
+  readonly customerId: CustomerId
+  readonly tokenHash: string
+  readonly requestId: RequestId
+  readonly attempt: number
+  readonly prompt: number
+  readonly completion: number
+  readonly floor: number
+}
+
+/** A hold identifies its request and attempt; `ask` is what is held. */
+export interface Hold {
+  readonly customerId: CustomerId
+  readonly requestId: RequestId
+  readonly attempt: number
+  readonly period: number
+  readonly ask: number
+}
+
+export type Admission =
+  | {
+      readonly _tag: "Admitted"
+      readonly hold: Hold
+      /** What may be asked of the model as `max_completion_tokens`. */
+      readonly completion: number
+      /** After this hold: limit − used − held, for headers. */
+      readonly remaining: number
+      readonly limit: number
+      readonly periodEnd: number
+      readonly tier: TierId
+    }
+  /** used + prompt + min(completion, floor) exceeds the limit: the monthly message. */
+  | { readonly _tag: "Exhausted"; readonly used: number; readonly limit: number; readonly periodEnd: number }
+  /** Fits the allowance, but not beside the open holds: wait for one to settle. */
+  | { readonly _tag: "Busy"; readonly limit: number; readonly periodEnd: number }
+  /** The token is not (or no longer) one of the customer's live ones. */
+  | { readonly _tag: "Revoked" }
+  | { readonly _tag: "Paused" }
+  | { readonly _tag: "Blocked" }
+  /** A period is due and serviceUntil has passed. */
+  | { readonly _tag: "Lapsed"; readonly serviceUntil: number }
+  /** There is no hash: rebuild it from Postgres and ask again. */
+  | { readonly _tag: "Absent" }
+  /** More than a million events wait for the recorder: fail closed. */
+  | { readonly _tag: "Backlogged" }
+
+/** How a call ended. `usage` is the last one seen, or an estimate from the bytes seen, flagged as such. */
+export interface Settlement {
+  readonly hold: Hold
+  readonly model: string
+  readonly usage: Usage
+  readonly estimated: boolean
+  readonly traceId: string
+}
+
+/** `settled` counted now; `repeat` was counted before and changed nothing; `corrected` is a truth after its hold was given up as lost. */
+export type Settled = "settled" | "repeat" | "corrected"
+
+export class Allowance extends Context.Service<
+  Allowance,
+  {
+    /** The customer whose token hashes to this, if Redis knows it. Says nothing about the token still being live: `admit` decides that. */
+    customerOf(tokenHash: string): Effect.Effect<Option.Option<CustomerId>, StoreUnavailable>
+    /** Decides and holds in one atomic step; opens the next period first if it is due. */
+    admit(ask: Ask): Effect.Effect<Admission, StoreUnavailable>
+    /** Prolongs open holds to 90 s from now; puts back one that is missing, unless it was settled. */
+    renew(holds: ReadonlyArray<Hold>): Effect.Effect<void, StoreUnavailable>
+    /** Counts a call once, whatever is repeated, releases its hold and appends its event, atomically. */
+    settle(settlement: Settlement): Effect.Effect<Settled, StoreUnavailable>
+    /** Gives back a hold whose call never reached the upstream: nothing is charged and no event is written. */
+    release(hold: Hold): Effect.Effect<void, StoreUnavailable>
+    /** Turns every expired hold into a `lost` event; how many. Waits 30 s after the store came back, so that its owners can renew first. */
+    readonly sweep: Effect.Effect<number, StoreUnavailable>
+    /** `skipped`: not newer than what stands. `gap`: a change before it is missing, so rebuild. `absent`: there is no hash, so rebuild. */
+    apply(change: AllowanceChange): Effect.Effect<"applied" | "skipped" | "gap" | "absent", StoreUnavailable>
+    /** Writes the hash from a snapshot plus the stream's later events, only if it is absent. */
+    rebuild(snapshot: AllowanceSnapshot): Effect.Effect<"rebuilt" | "present", StoreUnavailable>
+    /** Drops the hash (its holds and settled markers stay), to be rebuilt. For a gap. */
+    forget(customerId: CustomerId): Effect.Effect<void, StoreUnavailable>
+    view(customerId: CustomerId): Effect.Effect<Option.Option<AllowanceView>, StoreUnavailable>
+  }
+>()("@berth/domain/Allowance") {}
