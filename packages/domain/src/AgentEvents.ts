@@ -3,10 +3,9 @@
  * On an unreachable store the operator goes on reconciling and reports again at the next resync.
  */
 import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { StoreUnavailable } from "./Errors.ts"
+import type { StoreUnavailable } from "./Errors.ts"
 import { CustomerId } from "./Ids.ts"
 import { Phase, Step } from "./Lifecycle.ts"
 
@@ -24,7 +23,12 @@ export const AgentEvent = Schema.Union([
   Schema.TaggedStruct("step", { ...common, step: Step }),
   Schema.TaggedStruct("active", common),
   Schema.TaggedStruct("suspended", common),
-  Schema.TaggedStruct("failed", { ...common, reason: Schema.String, message: Schema.String, retriable: Schema.Boolean }),
+  Schema.TaggedStruct("failed", {
+    ...common,
+    reason: Schema.String,
+    message: Schema.String,
+    retriable: Schema.Boolean,
+  }),
   Schema.TaggedStruct("deleted", common),
   /** Something in the cluster differed from the desired state and was put back. */
   Schema.TaggedStruct("driftRepaired", { ...common, what: Schema.String }),

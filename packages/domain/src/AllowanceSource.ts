@@ -19,15 +19,11 @@ export class AllowanceSource extends Context.Service<
     readonly customers: Effect.Effect<ReadonlyArray<CustomerId>, StoreUnavailable>
   }
 >()("@berth/domain/AllowanceSource") {
-  static readonly layerMemory = (
-    snapshots: ReadonlyArray<AllowanceSnapshot>,
-  ): Layer.Layer<AllowanceSource> =>
+  static readonly layerMemory = (snapshots: ReadonlyArray<AllowanceSnapshot>): Layer.Layer<AllowanceSource> =>
     Layer.succeed(AllowanceSource)({
       snapshot: (id) => Effect.succeed(Option.fromUndefinedOr(snapshots.find((one) => one.customerId === id))),
       customerOf: (hash) =>
-        Effect.succeed(
-          Option.fromUndefinedOr(snapshots.find((one) => one.terms.tokens.includes(hash))?.customerId),
-        ),
+        Effect.succeed(Option.fromUndefinedOr(snapshots.find((one) => one.terms.tokens.includes(hash))?.customerId)),
       customers: Effect.succeed(snapshots.map((one) => one.customerId)),
     })
 }

@@ -18,9 +18,10 @@ export const layer: Layer.Layer<AllowanceSource, never, SqlClient> = Layer.effec
     const unavailable = (operation: string) => (cause: unknown) =>
       new StoreUnavailable({ store: "postgres", operation, cause })
     return AllowanceSource.of({
-      snapshot: Effect.fn("AllowanceSource.snapshot")(function* (customerId) {
-        // One statement is one snapshot, even at READ COMMITTED.
-        const rows = yield* sql<{ readonly snapshot: unknown }>`
+      snapshot: Effect.fn("AllowanceSource.snapshot")(
+        function* (customerId) {
+          // One statement is one snapshot, even at READ COMMITTED.
+          const rows = yield* sql<{ readonly snapshot: unknown }>`
           SELECT jsonb_build_object(
             'customerId', a.customer_id, 'rev', a.rev, 'packs', a.packs,
             'period', p.number, 'periodEnd', p.ends_at,
@@ -37,14 +38,19 @@ export const layer: Layer.Layer<AllowanceSource, never, SqlClient> = Layer.effec
           JOIN LATERAL (SELECT number, ends_at FROM allowance_periods p
                         WHERE p.customer_id = a.customer_id ORDER BY number DESC LIMIT 1) p ON true
           WHERE a.customer_id = ${customerId}`
-        const row = rows[0]
-        return row === undefined ? Option.none() : Option.some(yield* decode(row.snapshot))
-      }, Effect.mapError(unavailable("snapshot"))),
-      customerOf: Effect.fn("AllowanceSource.customerOf")(function* (tokenHash) {
-        const rows = yield* sql<{ readonly id: CustomerId }>`
+          const row = rows[0]
+          return row === undefined ? Option.none() : Option.some(yield* decode(row.snapshot))
+        },
+        Effect.mapError(unavailable("snapshot")),
+      ),
+      customerOf: Effect.fn("AllowanceSource.customerOf")(
+        function* (tokenHash) {
+          const rows = yield* sql<{ readonly id: CustomerId }>`
           SELECT customer_id AS id FROM proxy_tokens WHERE hash = ${tokenHash} AND state = 'live'`
-        return Option.fromUndefinedOr(rows[0]?.id)
-      }, Effect.mapError(unavailable("customerOf"))),
+          return Option.fromUndefinedOr(rows[0]?.id)
+        },
+        Effect.mapError(unavailable("customerOf")),
+      ),
       customers: sql<{ readonly id: CustomerId }>`SELECT customer_id AS id FROM allowances ORDER BY 1`.pipe(
         Effect.map((rows) => rows.map((row) => row.id)),
         Effect.mapError(unavailable("customers")),

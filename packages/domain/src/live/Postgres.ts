@@ -32,7 +32,8 @@ types.register(PgTypes.OID.int8, int8)
 export const layer = (
   url: Redacted.Redacted<string>,
   maxConnections = 10,
-): Layer.Layer<PgClient.PgClient | SqlClient, SqlError> => PgClient.layer({ url, maxConnections, types, applicationName: "berth" })
+): Layer.Layer<PgClient.PgClient | SqlClient, SqlError> =>
+  PgClient.layer({ url, maxConnections, types, applicationName: "berth" })
 
 /** A pool for `DATABASE_URL`. */
 export const layerConfig = Layer.unwrap(

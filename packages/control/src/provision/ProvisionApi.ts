@@ -1,0 +1,23 @@
+import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware, HttpApiSecurity } from "effect/http-api"
+/** `POST /provision`, on the internal port alone: no Ingress routes to it, and it asks for the service bearer. */
+import * as Schema from "effect/Schema"
+import { Conflict, NotFound } from "../api/Api.ts"
+import { Unauthorized } from "../api/Session.ts"
+
+export class ServiceBearer extends HttpApiMiddleware.Service<ServiceBearer>()("@berth/control/ServiceBearer", {
+  security: { bearer: HttpApiSecurity.bearer },
+  error: Unauthorized,
+}) {}
+
+export class ProvisionGroup extends HttpApiGroup.make("provision")
+  .add(
+    /** Paid: 202 with the job's id, the same on every repeat. Unpaid: 409. Unknown: 404. No credential: 401. */
+    HttpApiEndpoint.post("provision", "/provision", {
+      payload: Schema.Struct({ orderId: Schema.String }),
+      success: Schema.Struct({ jobId: Schema.String }).annotate({ httpApiStatus: 202 }),
+      error: [NotFound, Conflict],
+    }),
+  )
+  .middleware(ServiceBearer) {}
+
+export class InternalApi extends HttpApi.make("berth-internal").add(ProvisionGroup) {}
