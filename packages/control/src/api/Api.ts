@@ -1,12 +1,12 @@
+/**
+ * The HTTP contract, the one source for server, typed client, `/openapi.json` and `/docs`. The api service serves the
+ * customer's groups, the onboarding service the chat; together they are `PublicApi`.
+ */
 import { StoreUnavailable } from "@berth/domain/Errors"
 import { CustomerId } from "@berth/domain/Ids"
 import { Phase, Step, SuspensionReason } from "@berth/domain/Lifecycle"
 import { ModelId, SoldTierId } from "@berth/domain/Tiers"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
-/**
- * The HTTP contract, the one source for server, typed client, `/openapi.json` and `/docs`. The api service serves the
- * customer's groups, the onboarding service the chat; together they are `PublicApi`.
- */
 import * as Schema from "effect/Schema"
 import { Conversation, Message } from "./Messages.ts"
 import { AdminOnly, Authenticated } from "./Session.ts"

@@ -1,8 +1,8 @@
-import { Step } from "@berth/domain/Lifecycle"
 /**
  * What a customer is told, in order: rows of customer_events, sent over the WebSocket `/api/events?after=<seq>`, which
  * resumes after the last seq seen without losing or repeating one.
  */
+import { Step } from "@berth/domain/Lifecycle"
 import * as Schema from "effect/Schema"
 import { Message } from "./Messages.ts"
 

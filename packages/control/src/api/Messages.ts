@@ -1,5 +1,5 @@
-import { SoldTierId } from "@berth/domain/Tiers"
 /** What a conversation shows: words, and cards that a page draws and Telegram turns into buttons. Shared with the browser. */
+import { SoldTierId } from "@berth/domain/Tiers"
 import * as Schema from "effect/Schema"
 
 export const Card = Schema.Union([

@@ -1,8 +1,8 @@
-import { CustomerId } from "@berth/domain/Ids"
 /**
  * Who is calling: a random session, held as an HttpOnly cookie by browsers and as a bearer by HTTP clients. Only its
  * SHA-256 is stored. Every route acts on the session's own account, so there is no id in a path to guess.
  */
+import type { CustomerId } from "@berth/domain/Ids"
 import * as Context from "effect/Context"
 import { HttpApiMiddleware, HttpApiSecurity } from "effect/http-api"
 import * as Schema from "effect/Schema"

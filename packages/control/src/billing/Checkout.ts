@@ -1,5 +1,5 @@
-import type { CustomerId, OrderId } from "@berth/domain/Ids"
 /** Opens the payment page of an order: at most one live checkout per order, however often it is asked for. */
+import type { CustomerId, OrderId } from "@berth/domain/Ids"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"

@@ -1,6 +1,6 @@
+/** Orders: what was offered, to whom, and whether it is paid. An account has at most one open order and, once paid, one agent. */
 import { CustomerId, OrderId } from "@berth/domain/Ids"
 import { SoldTierId } from "@berth/domain/Tiers"
-/** Orders: what was offered, to whom, and whether it is paid. An account has at most one open order and, once paid, one agent. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

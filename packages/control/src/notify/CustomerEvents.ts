@@ -1,9 +1,9 @@
-import { CustomerBus } from "@berth/domain/CustomerBus"
-import type { CustomerId } from "@berth/domain/Ids"
 /**
  * What a customer is told, numbered per customer without a gap. Written in the transaction that makes it true; the bus
  * only says "look". A source id makes each event happen once, however often its cause is replayed.
  */
+import { CustomerBus } from "@berth/domain/CustomerBus"
+import type { CustomerId } from "@berth/domain/Ids"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

@@ -1,10 +1,10 @@
-import type { CustomerId } from "@berth/domain/Ids"
-import type { Sealed, SecretPurpose } from "@berth/domain/Jobs"
-import { Sealer } from "@berth/domain/Seal"
 /**
  * The pod's secrets on their way to the operator: sealed at once, kept as envelopes that control cannot open. Versions
  * of a purpose only grow; the newest is current.
  */
+import type { CustomerId } from "@berth/domain/Ids"
+import type { Sealed, SecretPurpose } from "@berth/domain/Jobs"
+import { Sealer } from "@berth/domain/Seal"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

@@ -1,5 +1,5 @@
-import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware, HttpApiSecurity } from "effect/http-api"
 /** `POST /provision`, on the internal port alone: no Ingress routes to it, and it asks for the service bearer. */
+import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware, HttpApiSecurity } from "effect/http-api"
 import * as Schema from "effect/Schema"
 import { Conflict, NotFound } from "../api/Api.ts"
 import { Unauthorized } from "../api/Session.ts"
