@@ -49,15 +49,24 @@ export const AllowanceSnapshot = Schema.Struct({
   periodEnd: Schema.Int,
   packs: Tokens,
   used: Tokens,
+  /** Used and plan of closed periods, by number: the newest `remembered` (see `Allowance/Limit.ts`), for what settles late. */
+  older: Schema.Array(Schema.Struct({ period: Schema.Int, used: Tokens, plan: Tokens })),
   recorded: Schema.Struct({ epoch: Schema.String, cursor: Schema.String }),
 })
 export type AllowanceSnapshot = typeof AllowanceSnapshot.Type
 
-/** A change with its per-customer number. It applies only on top of `rev - 1`. `packsDelta` and `planDelta` are for what a refund or a pack moves. */
+/**
+ * A change with its per-customer number. It applies only on top of `rev - 1`, and never touches used or held.
+ * `terms.plan` is the grant of `period`, the newest that billing knew: if the store has opened a later one since, that
+ * one keeps the grant it opened with (the recorder books it from its `period` event, and billing answers with a further
+ * change if it wants another); if the store is behind, it first opens every period up to it.
+ */
 export const AllowanceChange = Schema.Struct({
   customerId: CustomerId,
   rev: Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)),
+  period: Schema.Int,
   terms: AllowanceTerms,
+  /** What a bought pack adds or a refund takes; packs never go below 0. */
   packsDelta: Schema.Int,
 })
 export type AllowanceChange = typeof AllowanceChange.Type
