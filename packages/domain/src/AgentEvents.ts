@@ -2,8 +2,11 @@
  * What the operator reports on `agent:events`: idempotent by (generation, seq), so a replay changes nothing.
  * On an unreachable store the operator goes on reconciling and reports again at the next resync.
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type { StoreUnavailable } from "./Errors.ts"
 import { CustomerId } from "./Ids.ts"
@@ -46,12 +49,53 @@ export interface Delivered {
   readonly event: AgentEvent
 }
 
+/** How long a consumer may take to commit what it took. */
+export const reclaimMillis = 30_000
+
 export class AgentEvents extends Context.Service<
   AgentEvents,
   {
     append(event: AgentEvent): Effect.Effect<void, StoreUnavailable>
-    /** Up to `max` events not yet acknowledged, oldest first; waits up to a second when there is none. An event taken and not acknowledged within `reclaimAfter` (30 s) is delivered again. */
+    /**
+     * Up to `max` events not yet acknowledged, oldest first; waits up to a second when there is none. An event taken and
+     * not acknowledged within `reclaimMillis` is delivered again.
+     */
     take(max: number): Effect.Effect<ReadonlyArray<Delivered>, StoreUnavailable>
     acknowledge(ids: ReadonlyArray<string>): Effect.Effect<void, StoreUnavailable>
   }
->()("@berth/domain/AgentEvents") {}
+>()("@berth/domain/AgentEvents") {
+  /** Lost with the process, as the stream is with Redis: the next resync reports every agent again. */
+  static readonly layerMemory: Layer.Layer<AgentEvents> = Layer.effect(
+    AgentEvents,
+    Effect.gen(function* () {
+      const arrivals = yield* Latch.make()
+      const entries = new Map<string, { readonly event: AgentEvent; takenAt: number | undefined }>()
+      let next = 1
+      const deliver = (max: number, now: number): ReadonlyArray<Delivered> => {
+        const delivered: Array<Delivered> = []
+        for (const [id, entry] of entries) {
+          if (delivered.length === max) break
+          if (entry.takenAt !== undefined && now < entry.takenAt + reclaimMillis) continue
+          entry.takenAt = now
+          delivered.push({ id, event: entry.event })
+        }
+        return delivered
+      }
+      return AgentEvents.of({
+        append: Effect.fn("AgentEvents.append")(function* (event) {
+          entries.set(`${next++}-0`, { event, takenAt: undefined })
+          yield* arrivals.release
+        }),
+        take: Effect.fn("AgentEvents.take")(function* (max) {
+          const delivered = deliver(max, yield* Clock.currentTimeMillis)
+          if (delivered.length > 0) return delivered
+          yield* Effect.timeoutOption(arrivals.await, "1 second")
+          return deliver(max, yield* Clock.currentTimeMillis)
+        }),
+        acknowledge: Effect.fn("AgentEvents.acknowledge")(function* (ids) {
+          for (const id of ids) entries.delete(id)
+        }),
+      })
+    }),
+  )
+}

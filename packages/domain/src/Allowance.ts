@@ -5,8 +5,11 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { make } from "./Allowance/Memory.ts"
+import { UsageLog } from "./Allowance/UsageLog.ts"
 import type { StoreUnavailable } from "./Errors.ts"
 import { CustomerId, type RequestId } from "./Ids.ts"
 import { TierId } from "./Tiers.ts"
@@ -150,7 +153,7 @@ export class Allowance extends Context.Service<
     customerOf(tokenHash: string): Effect.Effect<Option.Option<CustomerId>, StoreUnavailable>
     /** Decides and holds in one atomic step; opens the next period first if it is due. */
     admit(ask: Ask): Effect.Effect<Admission, StoreUnavailable>
-    /** Prolongs open holds to 90 s from now; puts back one that is missing, unless it was settled. */
+    /** Prolongs open holds to 90 s from now; puts back one that is missing, unless it was settled or released. */
     renew(holds: ReadonlyArray<Hold>): Effect.Effect<void, StoreUnavailable>
     /** Counts a call once, whatever is repeated, releases its hold and appends its event, atomically. */
     settle(settlement: Settlement): Effect.Effect<Settled, StoreUnavailable>
@@ -164,6 +167,12 @@ export class Allowance extends Context.Service<
     rebuild(snapshot: AllowanceSnapshot): Effect.Effect<"rebuilt" | "present", StoreUnavailable>
     /** Drops the hash (its holds and settled markers stay), to be rebuilt. For a gap. */
     forget(customerId: CustomerId): Effect.Effect<void, StoreUnavailable>
+    /** As the next admission will find it, due periods opened. */
     view(customerId: CustomerId): Effect.Effect<Option.Option<AllowanceView>, StoreUnavailable>
   }
->()("@berth/domain/Allowance") {}
+>()("@berth/domain/Allowance") {
+  /** Shares its stream with `UsageEvents.layerMemory`. */
+  static readonly layerMemory: Layer.Layer<Allowance> = Layer.effect(Allowance, make).pipe(
+    Layer.provide(UsageLog.layer),
+  )
+}

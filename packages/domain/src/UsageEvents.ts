@@ -4,11 +4,13 @@
  * so recording is exactly-once; a stream that was lost starts a new epoch and is read from its beginning.
  */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { UsageLog } from "./Allowance/UsageLog.ts"
 import type { StoreUnavailable } from "./Errors.ts"
 import type { UsageEvent } from "./Usage.ts"
 
-/** A place in one life of the stream. `cursor` "0-0" is before the first event. */
+/** A place in one life of the stream. `cursor` "0-0" is before the first event; the epoch is "" until there was one. */
 export interface StreamPlace {
   readonly epoch: string
   readonly cursor: string
@@ -32,4 +34,16 @@ export class UsageEvents extends Context.Service<
     /** Events waiting. */
     readonly length: Effect.Effect<number, StoreUnavailable>
   }
->()("@berth/domain/UsageEvents") {}
+>()("@berth/domain/UsageEvents") {
+  /** Shares its stream with `Allowance.layerMemory`. */
+  static readonly layerMemory: Layer.Layer<UsageEvents> = Layer.effect(
+    UsageEvents,
+    Effect.map(UsageLog, (log) => ({
+      after: Effect.fn("UsageEvents.after")((place: StreamPlace, max: number) =>
+        Effect.sync(() => log.after(place, max)),
+      ),
+      trim: Effect.fn("UsageEvents.trim")((place: StreamPlace) => Effect.sync(() => log.trim(place))),
+      length: Effect.sync(() => log.length()),
+    })),
+  ).pipe(Layer.provide(UsageLog.layer))
+}

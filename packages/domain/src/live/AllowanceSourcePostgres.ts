@@ -4,6 +4,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { SqlClient } from "effect/sql/SqlClient"
+import { remembered } from "../Allowance/Limit.ts"
 import { AllowanceSnapshot } from "../Allowance.ts"
 import { AllowanceSource } from "../AllowanceSource.ts"
 import { StoreUnavailable } from "../Errors.ts"
@@ -27,6 +28,13 @@ export const layer: Layer.Layer<AllowanceSource, never, SqlClient> = Layer.effec
             'period', p.number, 'periodEnd', p.ends_at,
             'used', (SELECT coalesce(sum(tokens), 0) FROM ledger_entries l
                      WHERE l.customer_id = a.customer_id AND l.period = p.number AND l.kind IN ('usage', 'correction')),
+            'older', (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                        'period', o.number, 'plan', o.plan,
+                        'used', (SELECT coalesce(sum(tokens), 0) FROM ledger_entries l
+                                 WHERE l.customer_id = o.customer_id AND l.period = o.number
+                                   AND l.kind IN ('usage', 'correction')))), '[]')
+                      FROM allowance_periods o
+                      WHERE o.customer_id = a.customer_id AND o.number BETWEEN p.number - ${remembered} AND p.number - 1),
             'terms', jsonb_build_object(
               'tier', a.tier, 'plan', a.plan, 'nextPlan', a.next_plan, 'anchor', a.anchor,
               'serviceUntil', a.service_until, 'paused', a.paused, 'blocked', a.blocked,
