@@ -1,9 +1,15 @@
 /** Three tiers, one command: unit needs nothing, integration and e2e get a real Postgres and Redis from the global setup. */
 import { defineConfig } from "vitest/config"
 
-const tier = (name: string, include: Array<string>, exclude: Array<string>) => ({
+const tier = (name: string, include: Array<string>, exclude: Array<string>, testTimeout = 5_000) => ({
   extends: true as const,
-  test: { name, include, exclude: ["**/node_modules/**", "**/dist/**", ".berth/**", ...exclude] },
+  test: {
+    name,
+    include,
+    testTimeout,
+    hookTimeout: 60_000,
+    exclude: ["**/node_modules/**", "**/dist/**", ".berth/**", ...exclude],
+  },
 })
 
 export default defineConfig({
@@ -14,6 +20,7 @@ export default defineConfig({
         ["packages/*/test/**/*.test.ts", "scripts/test/**/*.test.ts"],
         ["**/*.integration.test.ts", "**/*.e2e.test.ts"],
       ),
+      tier("integration", ["packages/*/test/**/*.integration.test.ts"], [], 30_000),
     ],
   },
 })
