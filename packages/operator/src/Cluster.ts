@@ -1,0 +1,104 @@
+/**
+ * The Kubernetes API as the operator uses it: server-side apply of raw JSON, and little else. Invariant: what `apply`
+ * returns holds everything that was meant, or it fails. An unreachable server decides nothing: the caller tries again.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type * as Stream from "effect/Stream"
+import type { KindName } from "./Kinds.ts"
+import type { JsonObject, Manifest, Ref, Stored } from "./Manifest.ts"
+
+/** 409: another field manager owns what was meant, or the object is not at the resourceVersion that was named. */
+export class Conflict extends Schema.TaggedError<Conflict>()(
+  "Conflict",
+  { object: Schema.String, message: Schema.String },
+  { httpApiStatus: 409 },
+) {}
+
+/** The server understood and said no. `message` is the server's and may be shown to ops, not to customers. */
+export class Refused extends Schema.TaggedError<Refused>()(
+  "Refused",
+  {
+    object: Schema.String,
+    /** `FieldLost`: the server stored less than was meant. */
+    reason: Schema.Literals(["Quota", "PodSecurity", "Invalid", "Forbidden", "Terminating", "FieldLost"]),
+    message: Schema.String,
+  },
+  { httpApiStatus: 422 },
+) {}
+
+/** 404: the object, or the namespace or kind that would hold it. */
+export class NotFound extends Schema.TaggedError<NotFound>()(
+  "NotFound",
+  { object: Schema.String },
+  { httpApiStatus: 404 },
+) {}
+
+/** 410: the watch's place is older than what the server remembers. List again. */
+export class Expired extends Schema.TaggedError<Expired>()(
+  "Expired",
+  { kind: Schema.String },
+  { httpApiStatus: 410 },
+) {}
+
+/** No answer, or 429 or 5xx. Whether a change happened is unknown; applying again is safe. */
+export class ClusterUnavailable extends Schema.TaggedError<ClusterUnavailable>()(
+  "ClusterUnavailable",
+  { operation: Schema.String, message: Schema.String },
+  { httpApiStatus: 503 },
+) {}
+
+export type ApplyError = Conflict | Refused | NotFound | ClusterUnavailable
+export type ReadError = Refused | ClusterUnavailable
+
+export const fieldManager = "berth-operator"
+
+export interface ApplyOptions {
+  /** `berth-operator` unless told. */
+  readonly manager?: string
+  /** Take over fields that others own; on unless told. */
+  readonly force?: boolean
+}
+
+export interface Applied {
+  readonly object: Stored
+  /** Whether the server stored anything new. */
+  readonly changed: boolean
+}
+
+export interface Listed {
+  readonly items: ReadonlyArray<Stored>
+  /** Where a watch goes on from this list. */
+  readonly resourceVersion: string
+}
+
+export interface Selector {
+  readonly namespace?: string
+  /** Every label must be equal; an empty text asks only that the label exists. */
+  readonly labels?: Readonly<Record<string, string>>
+}
+
+export interface WatchEvent {
+  readonly type: "ADDED" | "MODIFIED" | "DELETED"
+  readonly object: Stored
+}
+
+export class Cluster extends Context.Service<
+  Cluster,
+  {
+    /** Creates or changes by server-side apply. With `metadata.resourceVersion`, only if the object stands exactly there. */
+    apply(manifest: Manifest, options?: ApplyOptions): Effect.Effect<Applied, ApplyError>
+    get(ref: Ref): Effect.Effect<Option.Option<Stored>, ReadError>
+    list(kind: KindName, selector?: Selector): Effect.Effect<Listed, ReadError>
+    /** Starts deletion; the object is gone when its finalizers are. With `uid`, only that very object. */
+    remove(ref: Ref, options?: { readonly uid?: string }): Effect.Effect<void, ApplyError>
+    /** RFC 7386 merge patch, for the few fields that another controller owns. Honours `metadata.resourceVersion`. */
+    merge(ref: Ref, patch: JsonObject): Effect.Effect<Stored, ApplyError>
+    /** Replaces the whole status of an Agent. */
+    patchStatus(name: string, status: JsonObject): Effect.Effect<Stored, ApplyError>
+    /** Everything after `since` (a list's or an object's resourceVersion), in order. Ends when the server closes it. */
+    watch(kind: KindName, selector: Selector, since: string): Stream.Stream<WatchEvent, Expired | ReadError>
+  }
+>()("@berth/operator/Cluster") {}

@@ -1,0 +1,41 @@
+/** The agent's memory: one claim, whose volume outlives claim and namespace (Retain) until a confirmed deletion. Pure. */
+import type { CustomerId } from "@berth/domain/Ids"
+import { type SoldTierId, tiers } from "@berth/domain/Tiers"
+import type { Manifest } from "../Manifest.ts"
+import type { OperatorSettings } from "../Settings.ts"
+import { claimName, metadataOf, volumeAnnotation } from "./Names.ts"
+
+/** What stands of the claim or of a volume that an earlier claim left. */
+export interface StandingVolume {
+  /** The claim's size, when there is one: it can't shrink, and grows only where the storage class can do that. */
+  readonly size?: string
+  /** The volume to bind to by name, when the claim is being made again. */
+  readonly volumeName?: string
+}
+
+export const claim = (
+  customerId: CustomerId,
+  tier: SoldTierId,
+  settings: OperatorSettings,
+  standing: StandingVolume,
+): Manifest => {
+  const { volumeName, size } = standing
+  const metadata = metadataOf(customerId, claimName)
+  return {
+    apiVersion: "v1",
+    kind: "PersistentVolumeClaim",
+    metadata: volumeName === undefined ? metadata : { ...metadata, annotations: { [volumeAnnotation]: volumeName } },
+    spec: {
+      accessModes: ["ReadWriteOnce"],
+      volumeMode: "Filesystem",
+      storageClassName: settings.storageClass,
+      resources: { requests: { storage: claimSize(tiers[tier].resources.storage, size, settings.volumeExpansion) } },
+      ...(volumeName === undefined ? {} : { volumeName }),
+    },
+  }
+}
+
+const gib = (quantity: string): number => Number(/^(\d+)Gi$/.exec(quantity)?.[1] ?? Number.NaN)
+
+const claimSize = (wanted: string, standing: string | undefined, canGrow: boolean): string =>
+  standing === undefined || (canGrow && gib(wanted) > gib(standing)) ? wanted : standing
