@@ -10,7 +10,7 @@ import * as Layer from "effect/Layer"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 
-export type QueueName = "stripe" | "telegram" | "jobs" | "mails"
+export type QueueName = "stripe" | "telegram" | "jobs" | "allowance" | "mails"
 
 export interface Offer {
   /** Unique over all queues, from the thing itself (`stripe:evt_1`): a second offer of it changes nothing. */
@@ -38,12 +38,14 @@ export class Work extends Context.Service<
     offer(offer: Offer): Effect.Effect<boolean, SqlError>
     /** Leases up to `max` due rows, the oldest of each lane, for `leaseMs`; a holder that died loses them to the next caller. */
     take(queue: QueueName, max: number, leaseMs: number): Effect.Effect<ReadonlyArray<Taken>, SqlError>
-    /** Never handed out again. Joins the caller's transaction. */
+    /** Not handed out again. Joins the caller's transaction. */
     done(id: string): Effect.Effect<void, SqlError>
     /** Handed out again at `dueAt` (epoch ms). */
     putOff(id: string, dueAt: number): Effect.Effect<void, SqlError>
     /** Given up, kept with the reason for ops. */
     bury(id: string, reason: string): Effect.Effect<void, SqlError>
+    /** Hands a done row out again, at once: what it had done was undone elsewhere. Joins the caller's transaction. */
+    reopen(id: string): Effect.Effect<void, SqlError>
   }
 >()("@berth/domain/Work") {
   static readonly layer: Layer.Layer<Work, never, SqlClient> = Layer.effect(
@@ -85,6 +87,10 @@ export class Work extends Context.Service<
         }),
         bury: Effect.fn("Work.bury")(function* (id, reason) {
           yield* sql`UPDATE work SET dead_reason = ${reason} WHERE id = ${id} AND done_at IS NULL`
+        }),
+        reopen: Effect.fn("Work.reopen")(function* (id) {
+          const now = yield* Clock.currentTimeMillis
+          yield* sql`UPDATE work SET done_at = NULL, due_at = ${now} WHERE id = ${id} AND done_at IS NOT NULL`
         }),
       })
     }),
