@@ -1,0 +1,58 @@
+/**
+ * The token-proxy as layers: `routes` on any router, `layer` with its own public server. Needs Allowance, AllowanceSource,
+ * Kimi and Settings. On SIGTERM it stops accepting, lets streams end within `drain`, then settles what is left.
+ */
+import { createServer, type Server } from "node:http"
+import type { Allowance } from "@berth/domain/Allowance"
+import type { AllowanceSource } from "@berth/domain/AllowanceSource"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as Config from "effect/Config"
+import * as HttpRouter from "effect/http/HttpRouter"
+import type { ServeError } from "effect/http/HttpServerError"
+import * as Layer from "effect/Layer"
+import { Admission } from "./Admission.ts"
+import { Authenticate } from "./Authenticate.ts"
+import type { Kimi } from "./Kimi.ts"
+import { Queue } from "./Queue.ts"
+import * as Routes from "./Routes.ts"
+import type { Settings } from "./Settings.ts"
+import { Settlement } from "./Settlement.ts"
+
+export type Needs = Allowance | AllowanceSource | Kimi | Settings
+
+const steps = Layer.mergeAll(Authenticate.layer, Admission.layer, Queue.layer).pipe(
+  Layer.provideMerge(Settlement.layer),
+)
+
+/** Every route, on whatever router is given. */
+export const routes = Routes.layer.pipe(Layer.provide(steps))
+
+/** A server that bounds what a slow or hostile client can hold: headers, their number, and the time to send a request. */
+export const server = (): Server => {
+  const made = createServer({
+    maxHeaderSize: 16 * 1024,
+    headersTimeout: 15_000,
+    requestTimeout: 60_000,
+    keepAliveTimeout: 75_000,
+    connectionsCheckingInterval: 5_000,
+    noDelay: true,
+  })
+  made.maxHeadersCount = 100
+  return made
+}
+
+const drain = "30 seconds"
+
+/** Serves the routes on the HttpServer in context. The request logger is off: it costs more than the request. */
+export const serve = HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true })
+
+/** `PROXY_PORT` (8080) on `PROXY_HOST` (127.0.0.1). */
+export const layer: Layer.Layer<never, ServeError | Config.ConfigError, Needs> = serve.pipe(
+  Layer.provide(
+    NodeHttpServer.layerConfig(server, {
+      port: Config.Port("PROXY_PORT").pipe(Config.withDefault(8080)),
+      host: Config.String("PROXY_HOST").pipe(Config.withDefault("127.0.0.1")),
+      gracefulShutdownTimeout: Config.succeed(drain),
+    }),
+  ),
+)

@@ -1,0 +1,49 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Stub from "./StubUpstream.ts"
+import * as World from "./World.ts"
+
+describe("a metered request", () => {
+  it.live("is answered in one piece and counted as the upstream counts", () =>
+    Effect.gen(function* () {
+      const alice = World.customer("alice")
+      const world = yield* World.start({
+        customers: [alice],
+        behaviour: Stub.either({ prompt: 1_200, completion: 800, cached: 60 }),
+      })
+      const answer = yield* World.chat(world, alice.token, World.chatBody({ max_tokens: 900, temperature: 0.2 }))
+      assert.strictEqual(answer.status, 200)
+      assert.strictEqual(answer.json().choices[0].message.content, "Hello there")
+      assert.match(answer.headers.get("x-request-id") ?? "", /^req_/)
+      assert.strictEqual(answer.headers.get("x-ratelimit-limit-tokens"), "1000000")
+      const view = yield* world.settled(alice)
+      assert.strictEqual(view.used, 1_200 - 60 + 10 + 800)
+      const [received] = world.stub.received
+      assert.strictEqual(received?.headers["authorization"], `Bearer ${World.upstreamKey}`)
+      assert.strictEqual(received?.body.max_completion_tokens, 900)
+      assert.notProperty(received?.body, "max_tokens")
+      assert.notProperty(received?.body, "temperature")
+    }),
+  )
+
+  it.live("streams, hides the usage chunk from a client that did not ask, and counts it once", () =>
+    Effect.gen(function* () {
+      const alice = World.customer("alice")
+      const world = yield* World.start({
+        customers: [alice],
+        behaviour: Stub.streaming({ prompt: 50, completion: 7 }),
+      })
+      const answer = yield* World.chat(world, alice.token, World.chatBody({ stream: true }))
+      assert.strictEqual(answer.status, 200)
+      assert.include(answer.text, "word4")
+      assert.include(answer.text, "[DONE]")
+      assert.notInclude(answer.text, '"choices":[]')
+      assert.deepStrictEqual(world.stub.received[0]?.body.stream_options, { include_usage: true })
+      const view = yield* world.settled(alice)
+      assert.strictEqual(view.used, 57)
+      const events = yield* world.events
+      assert.strictEqual(events.length, 1)
+      assert.deepInclude(events[0], { _tag: "usage", charge: 57, estimated: false })
+    }),
+  )
+})
