@@ -1,26 +1,41 @@
 /** Three tiers, one command: unit needs nothing, integration and e2e get a real Postgres and Redis from the global setup. */
 import { defineConfig } from "vitest/config"
 
-const tier = (name: string, include: Array<string>, exclude: Array<string>, testTimeout = 5_000) => ({
-  extends: true as const,
-  test: {
-    name,
-    include,
-    testTimeout,
-    hookTimeout: 60_000,
-    exclude: ["**/node_modules/**", "**/dist/**", ".berth/**", ...exclude],
-  },
-})
+const ignored = ["**/node_modules/**", "**/dist/**", "**/.berth/**"]
+const servers = { globalSetup: ["packages/domain/src/testing/globalSetup.ts"], hookTimeout: 60_000 }
 
 export default defineConfig({
   test: {
     projects: [
-      tier(
-        "unit",
-        ["packages/*/test/**/*.test.ts", "scripts/test/**/*.test.ts"],
-        ["**/*.integration.test.ts", "**/*.e2e.test.ts"],
-      ),
-      tier("integration", ["packages/*/test/**/*.integration.test.ts"], [], 30_000),
+      {
+        extends: true,
+        test: {
+          name: "unit",
+          include: ["packages/*/test/**/*.test.ts", "scripts/test/**/*.test.ts"],
+          exclude: [...ignored, "**/*.integration.test.ts", "**/*.e2e.test.ts"],
+          testTimeout: 10_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "integration",
+          include: ["packages/*/test/**/*.integration.test.ts"],
+          exclude: ignored,
+          testTimeout: 30_000,
+          ...servers,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "e2e",
+          include: ["packages/control/test/e2e/**/*.e2e.test.ts"],
+          exclude: ignored,
+          testTimeout: 120_000,
+          ...servers,
+        },
+      },
     ],
   },
 })
