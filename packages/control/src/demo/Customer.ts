@@ -1,0 +1,98 @@
+/**
+ * What a customer does, over HTTP as a browser would: talks, makes a bot, proves who they are in Telegram, pays. Answers
+ * follow what is asked, so the order of the questions does not matter.
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http"
+import { HttpApiClient } from "effect/http-api"
+import { PublicApi } from "../api/Api.ts"
+import type { Card, Conversation } from "../api/Messages.ts"
+import { StoryFailed } from "./Inbox.ts"
+
+/** The person of the story. */
+export const alice = { id: 4242, username: "alice", first_name: "Alice" }
+export const email = "alice@example.com"
+
+/** A typed client of the public API that sends a bearer. */
+export const client = (origin: string, bearer?: string) =>
+  HttpApiClient.make(PublicApi, {
+    baseUrl: origin,
+    transformClient: HttpClient.mapRequest((request) =>
+      bearer === undefined ? request : HttpClientRequest.bearerToken(request, bearer),
+    ),
+  })
+export type Client = Effect.Success<ReturnType<typeof client>>
+
+const failed = (message: string) => new StoryFailed({ message })
+
+/** Posts JSON to one of the embedded services and decodes its answer. */
+export const post = <A, I>(url: string, body: unknown, answer: Schema.Codec<A, I>) =>
+  HttpClient.execute(HttpClientRequest.post(url).pipe(HttpClientRequest.bodyJsonUnsafe(body))).pipe(
+    Effect.flatMap(HttpClientResponse.filterStatusOk),
+    Effect.flatMap(HttpClientResponse.schemaBodyJson(answer)),
+    Effect.mapError((error) => failed(`POST ${url}: ${error.message}`)),
+  )
+
+/** Gets JSON from one of the embedded services. */
+export const get = <A, I>(url: string, answer: Schema.Codec<A, I>) =>
+  HttpClient.get(url, { headers: { accept: "application/json" } }).pipe(
+    Effect.flatMap(HttpClientResponse.filterStatusOk),
+    Effect.flatMap(HttpClientResponse.schemaBodyJson(answer)),
+    Effect.mapError((error) => failed(`GET ${url}: ${error.message}`)),
+  )
+
+/** What Alice sends to a bot in the embedded Telegram. */
+export const tell = (origin: string, bot: string, text: string) =>
+  post(`${origin}/dev/telegram/messages`, { bot, from: alice, text }, Schema.Unknown)
+
+const lastCard = <T extends Card["_tag"]>(conversation: Conversation, tag: T): Extract<Card, { _tag: T }> | undefined =>
+  conversation.messages
+    .flatMap((message) => message.cards)
+    .findLast((card): card is Extract<Card, { _tag: T }> => card._tag === tag)
+
+/**
+ * Answers what the conversation asks until the wanted card stands in it. `answered` remembers what was given, since the
+ * same question must not have to be answered twice.
+ */
+export const talkUntil = Effect.fn("Customer.talkUntil")(function* <T extends Card["_tag"]>(
+  wanted: T,
+  origin: string,
+  api: Client,
+  conversationId: string,
+  botUsername: string,
+) {
+  const answered = new Set<string>()
+  let said = 0
+  const say = (text: string) =>
+    api.chat
+      .say({ params: { id: conversationId }, payload: { text, clientId: `${wanted}-${(said += 1)}` } })
+      .pipe(Effect.mapError((error) => failed(`saying "${text.slice(0, 40)}" failed: ${error.message}`)))
+  for (let turn = 0; turn < 12; turn += 1) {
+    const conversation = yield* api.chat
+      .get({ params: { id: conversationId } })
+      .pipe(Effect.mapError((error) => failed(`reading the conversation failed: ${error.message}`)))
+    const card = lastCard(conversation, wanted)
+    if (card !== undefined) return card
+    const words = conversation.messages.findLast((message) => message.role === "assistant")?.text ?? ""
+    const link = lastCard(conversation, "TelegramLink")
+    const once = (key: string, applies: boolean) => applies && !answered.has(key) && answered.add(key).size > 0
+    if (once("confirm", /is this you/i.test(words))) yield* say("Yes")
+    else if (once("telegram", link !== undefined && answered.has("token"))) {
+      const code = new URL(link?.url ?? "", origin).searchParams.get("start") ?? ""
+      const bot = new URL(link?.url ?? "", origin).searchParams.get("bot") ?? ""
+      yield* tell(origin, bot, `/start ${code}`)
+      yield* Effect.sleep("500 millis")
+    } else if (once("token", lastCard(conversation, "BotFatherLink") !== undefined)) {
+      const bot = yield* post(
+        `${origin}/dev/telegram/bots`,
+        { username: botUsername },
+        Schema.Struct({ token: Schema.String }),
+      )
+      yield* say(`Here is my bot's token: ${bot.token}`)
+    } else if (once("email", /e-?mail/i.test(words))) yield* say(email)
+    else if (once("volume", /a day|per day/i.test(words))) yield* say("about 10 messages a day")
+    else yield* Effect.sleep("300 millis")
+  }
+  return yield* failed(`the conversation never came to ${wanted}`)
+})
