@@ -163,8 +163,11 @@ export class Allowance extends Context.Service<
     readonly sweep: Effect.Effect<number, StoreUnavailable>
     /** `skipped`: not newer than what stands. `gap`: a change before it is missing, so rebuild. `absent`: there is no hash, so rebuild. */
     apply(change: AllowanceChange): Effect.Effect<"applied" | "skipped" | "gap" | "absent", StoreUnavailable>
-    /** Writes the hash from a snapshot plus the stream's later events, only if it is absent. */
-    rebuild(snapshot: AllowanceSnapshot): Effect.Effect<"rebuilt" | "present", StoreUnavailable>
+    /**
+     * Writes the hash from a snapshot plus the stream's later events, only if it is absent. `stale`: events that the
+     * snapshot lacks were recorded and trimmed since, so take a new snapshot and try again.
+     */
+    rebuild(snapshot: AllowanceSnapshot): Effect.Effect<"rebuilt" | "present" | "stale", StoreUnavailable>
     /** Drops the hash (its holds and settled markers stay), to be rebuilt. For a gap. */
     forget(customerId: CustomerId): Effect.Effect<void, StoreUnavailable>
     /** As the next admission will find it, due periods opened. */

@@ -6,15 +6,12 @@ import type { Admission, Ask } from "../Allowance.ts"
 import type { OpenHold } from "./Holding.ts"
 import { capOf, type Limit, type Opened, openDue } from "./Limit.ts"
 
-/** Events that may wait for the recorder before admission fails closed. */
-export const backlogLimit = 1_000_000
-
 export interface Admitting {
   readonly limit: Limit | undefined
   /** What this very request and attempt already hold, when the same ask comes twice. */
   readonly before: OpenHold | undefined
-  /** Events waiting in the stream. */
-  readonly backlog: number
+  /** More events wait for the recorder than may. */
+  readonly backlogged: boolean
 }
 
 export interface Admitted {
@@ -23,7 +20,7 @@ export interface Admitted {
   readonly opened: ReadonlyArray<Opened>
 }
 
-export const admit = ({ limit, before, backlog }: Admitting, ask: Ask, now: number): Admitted => {
+export const admit = ({ limit, before, backlogged }: Admitting, ask: Ask, now: number): Admitted => {
   const refuse = (admission: Admission): Admitted => ({ admission, limit, opened: [] })
   if (limit === undefined) return refuse({ _tag: "Absent" })
   if (!limit.terms.tokens.includes(ask.tokenHash)) return refuse({ _tag: "Revoked" })
@@ -32,7 +29,7 @@ export const admit = ({ limit, before, backlog }: Admitting, ask: Ask, now: numb
   if (before !== undefined) return { ...grant(limit, ask, before), opened: [] }
   if (now >= limit.periodEnd && now >= limit.terms.serviceUntil)
     return refuse({ _tag: "Lapsed", serviceUntil: limit.terms.serviceUntil })
-  if (backlog > backlogLimit) return refuse({ _tag: "Backlogged" })
+  if (backlogged) return refuse({ _tag: "Backlogged" })
 
   const { limit: current, opened } = openDue(limit, now)
   const cap = capOf(current)

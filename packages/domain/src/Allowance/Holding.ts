@@ -76,12 +76,25 @@ export const expire = ({ limit, open, marker }: Holding): { readonly lost: boole
   },
 })
 
-export const usageEvent = (settlement: Settlement, result: "settled" | "corrected", at: number): UsageEvent => {
-  const { hold, model, usage, estimated, traceId } = settlement
-  const { customerId, requestId, attempt, period } = hold
-  const facts = { customerId, at, period, requestId, attempt, model, usage, estimated, priceVersion, traceId }
-  return { _tag: result === "settled" ? "usage" : "correction", ...facts, charge: chargeOf(usage) }
-}
+/** What a settlement says, whatever becomes of it. */
+export const usageFacts = ({ hold, model, usage, estimated, traceId }: Settlement) => ({
+  requestId: hold.requestId,
+  attempt: hold.attempt,
+  model,
+  usage,
+  charge: chargeOf(usage),
+  estimated,
+  priceVersion,
+  traceId,
+})
+
+export const usageEvent = (settlement: Settlement, result: "settled" | "corrected", at: number): UsageEvent => ({
+  _tag: result === "settled" ? "usage" : "correction",
+  customerId: settlement.hold.customerId,
+  at,
+  period: settlement.hold.period,
+  ...usageFacts(settlement),
+})
 
 export const lostEvent = (hold: Hold, at: number): UsageEvent => ({ _tag: "lost", ...hold, at })
 

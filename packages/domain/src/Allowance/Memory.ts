@@ -8,6 +8,7 @@ import * as Option from "effect/Option"
 import type { Allowance, Hold } from "../Allowance.ts"
 import type { CustomerId } from "../Ids.ts"
 import { admit } from "./Admit.ts"
+import { BacklogLimit } from "./Backlog.ts"
 import { apply } from "./Change.ts"
 import * as Holding from "./Holding.ts"
 import { fromSnapshot, type Limit, type Opened, viewOf } from "./Limit.ts"
@@ -20,6 +21,7 @@ interface Kept extends Holding.OpenHold {
 
 export const make: Effect.Effect<Allowance["Service"], never, UsageLog> = Effect.gen(function* () {
   const log = yield* UsageLog
+  const backlogLimit = yield* BacklogLimit
   const startedAt = yield* Clock.currentTimeMillis
   const limits = new Map<CustomerId, Limit>()
   const holds = new Map<string, Kept>()
@@ -64,7 +66,11 @@ export const make: Effect.Effect<Allowance["Service"], never, UsageLog> = Effect
     }),
     admit: Effect.fn("Allowance.admit")(function* (ask) {
       const now = yield* Clock.currentTimeMillis
-      const state = { limit: limits.get(ask.customerId), before: holds.get(keyOf(ask)), backlog: log.length() }
+      const state = {
+        limit: limits.get(ask.customerId),
+        before: holds.get(keyOf(ask)),
+        backlogged: log.length() > backlogLimit,
+      }
       const { admission, limit, opened } = admit(state, ask, now)
       if (limit !== undefined) write(ask.customerId, limit)
       append(ask.customerId, opened, now)
@@ -115,8 +121,9 @@ export const make: Effect.Effect<Allowance["Service"], never, UsageLog> = Effect
     rebuild: Effect.fn("Allowance.rebuild")(function* (snapshot) {
       const { customerId, recorded } = snapshot
       if (limits.has(customerId)) return "present"
-      const { events } = log.after(recorded, Number.POSITIVE_INFINITY)
-      const own = events.map(({ event }) => event).filter((event) => event.customerId === customerId)
+      const missed = log.missedBy(recorded)
+      if (missed === undefined) return "stale"
+      const own = missed.filter((event) => event.customerId === customerId)
       let held = 0
       for (const kept of holds.values()) if (kept.hold.customerId === customerId) held += kept.ask
       write(customerId, { ...fromSnapshot(snapshot, own), held })

@@ -14,6 +14,8 @@ export class UsageLog extends Context.Service<
   {
     append(event: UsageEvent): void
     after(place: StreamPlace, max: number): { readonly epoch: string; readonly events: ReadonlyArray<Recordable> }
+    /** Everything after a place; undefined if some of it was trimmed. */
+    missedBy(place: StreamPlace): ReadonlyArray<UsageEvent> | undefined
     trim(place: StreamPlace): void
     length(): number
   }
@@ -25,9 +27,10 @@ export class UsageLog extends Context.Service<
       // Like the script's, the epoch begins with the first event.
       let epoch = ""
       let next = 1
+      let trimmed = 0
       let events: Array<{ readonly number: number; readonly event: UsageEvent }> = []
-      const from = (place: StreamPlace) =>
-        place.epoch === epoch ? events.filter((one) => one.number > numberOf(place.cursor)) : events
+      const known = (place: StreamPlace) => (place.epoch === epoch ? Number.parseInt(place.cursor, 10) : 0)
+      const from = (place: StreamPlace) => events.filter((one) => one.number > known(place))
       return {
         append: (event) => {
           epoch = minted
@@ -39,13 +42,13 @@ export class UsageLog extends Context.Service<
             .slice(0, max)
             .map(({ number, event }) => ({ cursor: `${number}-0`, event })),
         }),
+        missedBy: (place) => (known(place) < trimmed ? undefined : from(place).map(({ event }) => event)),
         trim: (place) => {
-          if (place.epoch === epoch) events = from(place)
+          trimmed = Math.max(trimmed, Math.min(known(place), next - 1))
+          events = events.filter((one) => one.number > trimmed)
         },
         length: () => events.length,
       }
     }),
   )
 }
-
-const numberOf = (cursor: string): number => Number.parseInt(cursor, 10)

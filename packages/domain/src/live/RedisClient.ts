@@ -1,0 +1,117 @@
+/**
+ * The connections to Redis (`REDIS_URL`): one for commands, pipelined by itself, and one for each that blocks or subscribes.
+ * Unreachable, it fails every call within about 1.5 s as `StoreUnavailable`, keeps reconnecting and is back by itself;
+ * a call that failed may still have been carried out, so every script bears being repeated.
+ */
+import { createHash } from "node:crypto"
+import { Redis, type RedisOptions } from "ioredis"
+import * as Clock from "effect/Clock"
+import * as Config from "effect/Config"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import { StoreUnavailable } from "../Errors.ts"
+
+/** A Lua script, sent by its hash and whole only when Redis does not know it. */
+export interface Script {
+  readonly lua: string
+  readonly sha: string
+}
+
+export const script = (lua: string): Script => ({ lua, sha: createHash("sha1").update(lua).digest("hex") })
+
+type Argument = string | number
+
+export interface Connection {
+  readonly redis: Redis
+  /** Runs one command; whatever goes wrong is `StoreUnavailable`. */
+  call<A>(operation: string, run: (redis: Redis) => Promise<A>): Effect.Effect<A, StoreUnavailable>
+}
+
+export class RedisClient extends Context.Service<
+  RedisClient,
+  {
+    readonly call: Connection["call"]
+    /** Runs a script in one round trip. Keys are made from the arguments: a cell has one primary, never a cluster. */
+    script(operation: string, script: Script, args: ReadonlyArray<Argument>): Effect.Effect<unknown, StoreUnavailable>
+    /** A connection of one's own, for commands that block or subscribe. Closed with the scope. */
+    readonly connect: Effect.Effect<Connection, never, Scope.Scope>
+    /** When the connection last became ready, in epoch ms; undefined while it is not. */
+    readonly readySince: Effect.Effect<number | undefined>
+  }
+>()("@berth/domain/live/RedisClient") {
+  /** Never fails to start: an unreachable Redis shows at the first call. */
+  static readonly layerOf = (url: Redacted.Redacted<string>): Layer.Layer<RedisClient> =>
+    Layer.effect(RedisClient, make(url))
+
+  static readonly layer: Layer.Layer<RedisClient, Config.ConfigError> = Layer.effect(
+    RedisClient,
+    Effect.flatMap(Config.Redacted("REDIS_URL"), make),
+  )
+}
+
+type Options = Omit<RedisOptions, "replyMapping">
+
+const common: Options = {
+  connectTimeout: 1_000,
+  commandTimeout: 1_500,
+  // A peer that went silent is dropped, so that the next call finds a fresh connection.
+  socketTimeout: 4_000,
+  retryStrategy: (times) => Math.min(50 * 2 ** (times - 1), 500),
+  disableClientInfo: true,
+}
+
+function make(url: Redacted.Redacted<string>): Effect.Effect<RedisClient["Service"], never, Scope.Scope> {
+  return Effect.gen(function* () {
+    const clock = yield* Clock.Clock
+    const log = Effect.runForkWith(yield* Effect.context<never>())
+    const open = (options: Options): Effect.Effect<Connection, never, Scope.Scope> =>
+      Effect.map(
+        Effect.acquireRelease(
+          Effect.sync(() => {
+            const redis = new Redis(Redacted.value(url), { ...common, ...options })
+            // Every failure reaches its caller; without a listener it would end the process as well.
+            redis.on("error", () => {})
+            return redis
+          }),
+          (redis) => Effect.sync(() => redis.disconnect()),
+        ),
+        (redis) => ({
+          redis,
+          call: (operation, run) =>
+            Effect.tryPromise({
+              try: () => run(redis),
+              catch: (cause) => new StoreUnavailable({ store: "redis", operation, cause }),
+            }),
+        }),
+      )
+
+    // One reconnect is waited for, so that a restart of Redis shows as a slow call at most.
+    const main = yield* open({ enableAutoPipelining: true, maxRetriesPerRequest: 1 })
+    let readySince: number | undefined
+    main.redis.on("ready", () => {
+      readySince = clock.currentTimeMillisUnsafe()
+      log(Effect.logInfo("Redis is reachable"))
+    })
+    main.redis.on("close", () => {
+      if (readySince !== undefined) log(Effect.logWarning("Redis is unreachable"))
+      readySince = undefined
+    })
+
+    return {
+      call: main.call,
+      script: (operation, { sha, lua }, args) =>
+        main.call(operation, (redis) =>
+          redis.evalsha(sha, 0, ...args).catch((error: unknown) => {
+            if (error instanceof Error && error.message.startsWith("NOSCRIPT")) return redis.eval(lua, 0, ...args)
+            throw error
+          }),
+        ),
+      // What it was doing when the connection broke may be done or not: it fails at once and is never sent again.
+      connect: open({ maxRetriesPerRequest: 0, commandTimeout: 3_000 }),
+      readySince: Effect.sync(() => readySince),
+    }
+  })
+}
