@@ -77,10 +77,11 @@ export class Call {
     else listener(this.#ending)
   }
 
-  /** The client has gone: what still comes is read and dropped. */
+  /** The client has gone, or is let go: what still comes is read and dropped. */
   detach(): void {
     this.#attached = false
     this.#response.off("drain", this.#resume)
+    if (this.#response.headersSent) this.#response.destroy()
     this.#resume()
   }
 

@@ -30,8 +30,8 @@ export class Settlement extends Context.Service<
     settle(settling: Settling): Effect.Effect<void>
     /** Releases the hold of a call that never reached the upstream; else like `settle`. */
     giveBack(hold: Hold): Effect.Effect<void>
-    /** Runs on after the caller is gone. */
-    later(conclusion: Effect.Effect<void>): Effect.Effect<void>
+    /** Runs a wait that outlives its request and ends with a conclusion. A shutdown interrupts it, so the conclusion must be in a finalizer. */
+    later(wait: Effect.Effect<void>): Effect.Effect<void>
     /** Calls back whenever a customer's hold was concluded here. */
     onFreed(listener: (customerId: CustomerId) => void): void
     readonly open: () => number
@@ -44,13 +44,12 @@ export class Settlement extends Context.Service<
       const { settleRetry } = yield* Settings
       const holds = new Map<string, Hold>()
       const listeners: Array<(customerId: CustomerId) => void> = []
-      const background = yield* FiberSet.make<void>()
-      // Added after the set, so it runs before the set's own finalizer interrupts what is left.
+      // Finalizers run last in, first out: a shutdown ends the waits, then gives the retries a last chance, then ends those.
+      const retries = yield* FiberSet.make<void>()
       yield* Effect.addFinalizer(() =>
-        FiberSet.awaitEmpty(background).pipe(Effect.timeoutOption(lastChance), Effect.asVoid),
+        FiberSet.awaitEmpty(retries).pipe(Effect.timeoutOption(lastChance), Effect.asVoid),
       )
-
-      const later = (conclusion: Effect.Effect<void>) => FiberSet.run(background, conclusion).pipe(Effect.asVoid)
+      const waits = yield* FiberSet.make<void>()
 
       const close = (hold: Hold) => {
         holds.delete(keyOf(hold))
@@ -82,7 +81,9 @@ export class Settlement extends Context.Service<
           ),
           Effect.ensuring(Effect.sync(() => close(hold))),
         )
-        return Effect.uninterruptible(Effect.catchTag(once, "StoreUnavailable", () => later(retried)))
+        return Effect.uninterruptible(
+          Effect.catchTag(once, "StoreUnavailable", () => Effect.asVoid(FiberSet.run(retries, retried))),
+        )
       }
 
       const renew = Effect.suspend(() => (holds.size === 0 ? Effect.void : allowance.renew([...holds.values()]))).pipe(
@@ -107,7 +108,7 @@ export class Settlement extends Context.Service<
         },
         settle: (settling) => conclude(settling.hold, "settlement", allowance.settle(settling)),
         giveBack: (hold) => conclude(hold, "release", allowance.release(hold)),
-        later,
+        later: (wait) => Effect.asVoid(FiberSet.run(waits, wait)),
         onFreed: (listener) => {
           listeners.push(listener)
         },
