@@ -1,0 +1,47 @@
+/** The one query cache and what is read through it. Reads are tried again only when trying again may help. */
+import { QueryClient, queryOptions } from "@tanstack/react-query"
+import { newer } from "../chat/Thread.ts"
+import { waitMs } from "../live/Backoff.ts"
+import type { Conversation } from "../../api/Messages.ts"
+import { openConversation, readAgent, readOrder, readUsage } from "./Client.ts"
+import { mayRetry } from "./Failure.ts"
+
+const attempts = 4
+export const retry = (failures: number, error: unknown): boolean => failures < attempts && mayRetry(error)
+export const retryDelay = (failures: number): number => waitMs(failures + 1, Math.random())
+
+export const cache = new QueryClient({
+  // The browser's own idea of being online is often wrong; a call tells better.
+  defaultOptions: { queries: { retry, retryDelay, networkMode: "always" }, mutations: { networkMode: "always" } },
+})
+
+/** The conversation, opened on first use. */
+export const conversationQuery = queryOptions({
+  queryKey: ["conversation"],
+  queryFn: async () => showConversation(await openConversation()),
+})
+
+/** The newer of what is shown and this. */
+const showConversation = (conversation: Conversation): Conversation =>
+  newer(cache.getQueryData<Conversation>(["conversation"]), conversation)
+
+export const keepConversation = (conversation: Conversation): void => {
+  cache.setQueryData<Conversation>(conversationQuery.queryKey, showConversation(conversation))
+}
+
+export const pollMs = 4_000
+
+export const agentQuery = queryOptions({
+  queryKey: ["account", "agent"],
+  queryFn: ({ signal }) => readAgent(signal),
+  refetchInterval: pollMs,
+})
+
+export const usageQuery = queryOptions({
+  queryKey: ["account", "usage"],
+  queryFn: ({ signal }) => readUsage(signal),
+  refetchInterval: pollMs,
+})
+
+export const orderQuery = (id: string) =>
+  queryOptions({ queryKey: ["account", "order", id], queryFn: ({ signal }) => readOrder(id, signal) })

@@ -1,0 +1,89 @@
+/** How the agent is and what it used. Asks again every few seconds, and says so when the numbers may be old. */
+import { useQuery } from "@tanstack/react-query"
+import { Anchor, CloudOff, WifiOff } from "lucide-react"
+import { Link } from "react-router"
+import { Data } from "../client/Data.tsx"
+import { failureOf } from "../client/Failure.ts"
+import { agentQuery, usageQuery } from "../client/Queries.ts"
+import { paths } from "../Paths.ts"
+import { texts } from "../Texts.ts"
+import { AgentState } from "../usage/AgentState.tsx"
+import { Allowance } from "../usage/Allowance.tsx"
+import { Calls } from "../usage/Calls.tsx"
+import { Days } from "../usage/Days.tsx"
+import { Button } from "../ui/Button.tsx"
+import { Notice } from "../ui/Notice.tsx"
+import { Bone, PageSkeleton } from "../ui/Skeleton.tsx"
+
+const t = texts.usage
+
+const Overview = () => {
+  const agent = useQuery(agentQuery)
+  const usage = useQuery(usageQuery)
+  const agentFailure = agent.error === null ? undefined : failureOf(agent.error).kind
+  const usageFailure = usage.error === null ? undefined : failureOf(usage.error).kind
+
+  if (agent.data === undefined && agentFailure !== undefined) {
+    const isNone = agentFailure === "notFound" || agentFailure === "signedOut"
+    return (
+      <div className="mx-auto w-full max-w-2xl px-5 py-12 sm:px-8 sm:py-20">
+        {isNone ? (
+          <Notice
+            icon={Anchor}
+            title={t.noneTitle}
+            text={agentFailure === "notFound" ? t.noneText : t.signedOutText}
+          >
+            <Button asChild>
+              <Link to={paths.chat}>{t.startChat}</Link>
+            </Button>
+          </Notice>
+        ) : (
+          <div role="alert">
+            <Notice icon={WifiOff} tone="bad" title={t.title} text={texts.failures[agentFailure]}>
+              <Button look="secondary" onClick={() => void agent.refetch()}>
+                {texts.retry}
+              </Button>
+            </Notice>
+          </div>
+        )}
+      </div>
+    )
+  }
+  if (agent.data === undefined) return <PageSkeleton label={t.loading} />
+
+  const isStale = agentFailure !== undefined || (usage.data !== undefined && usageFailure !== undefined)
+  return (
+    <div className="mx-auto w-full max-w-5xl space-y-6 px-5 py-10 sm:px-8 sm:py-14">
+      <AgentState agent={agent.data} isPaused={usage.data?.paused ?? false} />
+      {isStale && (
+        <p role="status" className="flex items-center gap-2 text-sm text-muted">
+          <CloudOff aria-hidden="true" className="size-4" />
+          {t.stale}
+        </p>
+      )}
+      {usage.data === undefined ? (
+        <div role="status" className="grid gap-6 lg:grid-cols-2">
+          <span className="sr-only">{usageFailure === undefined ? t.loading : texts.failures[usageFailure]}</span>
+          <Bone className="h-64 rounded-2xl" />
+          <Bone className="h-64 rounded-2xl" />
+        </div>
+      ) : (
+        <>
+          <div className="grid gap-6 lg:grid-cols-2">
+            <Allowance {...usage.data} />
+            <Days days={usage.data.days} />
+          </div>
+          {usage.data.recent.length > 0 && <Calls calls={usage.data.recent} />}
+        </>
+      )}
+    </div>
+  )
+}
+
+const UsagePage = () => (
+  <Data>
+    <title>{texts.titles.usage}</title>
+    <Overview />
+  </Data>
+)
+export default UsagePage
