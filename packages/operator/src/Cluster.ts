@@ -3,12 +3,12 @@
  * returns holds everything that was meant, or it fails. An unreachable server decides nothing: the caller tries again.
  */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import type { KindName } from "./Kinds.ts"
-import type { JsonObject, Manifest, Ref, Stored } from "./Manifest.ts"
+import { type JsonObject, lostFrom, type Manifest, nameOf, type Ref, refOf, type Stored } from "./Manifest.ts"
 
 /** 409: another field manager owns what was meant, or the object is not at the resourceVersion that was named. */
 export class Conflict extends Schema.TaggedError<Conflict>()(
@@ -83,6 +83,20 @@ export interface Selector {
 export interface WatchEvent {
   readonly type: "ADDED" | "MODIFIED" | "DELETED"
   readonly object: Stored
+}
+
+/** Fails when the server stored less than the operator meant. A part-time manager's apply means only some items of a list. */
+export const whole = (meant: Manifest, options: ApplyOptions | undefined, applied: Applied): Effect.Effect<Applied, Refused> => {
+  const lost = options?.manager === undefined ? lostFrom(meant, applied.object) : undefined
+  return lost === undefined
+    ? Effect.succeed(applied)
+    : Effect.fail(
+        new Refused({
+          object: nameOf(refOf(meant)),
+          reason: "FieldLost",
+          message: `the server did not keep ${lost}`,
+        }),
+      )
 }
 
 export class Cluster extends Context.Service<

@@ -104,6 +104,13 @@ export const missingFrom = (meant: unknown, stored: unknown, path = ""): string 
   return meant === stored ? undefined : path
 }
 
+/** What a server that answered `stored` to an apply of `meant` did not keep. Versions and status are its own. */
+export const lostFrom = (meant: Manifest, stored: Stored): string | undefined => {
+  const { status: _, ...rest } = meant
+  const { resourceVersion: __, ...metadata } = meant.metadata
+  return missingFrom({ ...rest, metadata }, stored)
+}
+
 const first = (checks: ReadonlyArray<() => string | undefined>): string | undefined => {
   for (const check of checks) {
     const found = check()

@@ -12,7 +12,7 @@ import * as FiberMap from "effect/FiberMap"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
-import { Cluster, Expired, fieldManager, type WatchEvent } from "../Cluster.ts"
+import { Cluster, Expired, fieldManager, type WatchEvent, whole } from "../Cluster.ts"
 import { kinds } from "../Kinds.ts"
 import { type JsonObject, refOf, type Stored } from "../Manifest.ts"
 import { controllerManager, pass, processOf } from "./Controllers.ts"
@@ -51,7 +51,7 @@ export const layerMemory = (options: MemoryOptions = {}): Layer.Layer<Cluster> =
             Effect.fromResult(
               store.apply(manifest, { manager: apply?.manager ?? fieldManager, force: apply?.force ?? true }),
             ),
-          ),
+          ).pipe(Effect.flatMap((applied) => whole(manifest, apply, applied))),
         get: (ref) => Effect.sync(() => store.get(ref)),
         list: (kind, selector = {}) => Effect.sync(() => store.list(kind, selector)),
         remove: (ref, remove) => Effect.suspend(() => Effect.fromResult(store.remove(ref, remove?.uid))),

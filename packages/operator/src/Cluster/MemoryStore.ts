@@ -15,7 +15,7 @@ import {
   type WatchEvent,
 } from "../Cluster.ts"
 import { type KindName, kinds } from "../Kinds.ts"
-import { at, canonical, type Manifest, missingFrom, nameOf, type Ref, refOf, type Stored } from "../Manifest.ts"
+import { at, canonical, type Manifest, nameOf, type Ref, refOf, type Stored } from "../Manifest.ts"
 import { denialOf } from "./Admission.ts"
 import { afterUpdate, merge as mergeApplied, type Ownership } from "./ServerSideApply.ts"
 
@@ -171,11 +171,7 @@ export const make = (now: () => string) => {
       ...(ref.namespace === undefined ? {} : { namespace: ref.namespace }),
     }
     const object = put(before, { ...initial, ...next, metadata }, merged.ownership)
-    const { resourceVersion: _seen, ...meta } = manifest.metadata
-    const lost = missingFrom({ ...applied, metadata: meta }, object)
-    return lost === undefined
-      ? Result.succeed({ object, changed: object !== before })
-      : Result.fail(new Refused({ object: name, reason: "FieldLost", message: `the server did not keep ${lost}` }))
+    return Result.succeed({ object, changed: object !== before })
   }
 
   /** A plain write by some other controller or person. */

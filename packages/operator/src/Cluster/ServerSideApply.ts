@@ -71,7 +71,7 @@ export const leavesOf = (object: object): ReadonlyArray<readonly [Path, unknown]
       const members = Object.entries(value).filter(([name]) =>
         path.length === 0 ? !unowned.has(name) : !(path.length === 1 && field === "metadata" && unownedMeta.has(name)),
       )
-      return members.length === 0 && path.length > 0
+      return Object.keys(value).length === 0 && path.length > 0
         ? [[path, value]]
         : members.flatMap(([name, member]) => walk(member, [...path, { field: name }], name))
     }
