@@ -16,7 +16,7 @@ import type { TierId } from "../Tiers.ts"
 import { chargeOf, type UsageEvent } from "../Usage.ts"
 import { fieldsOf, limitFrom, pairs, plainFields, tokensField } from "./AllowanceRedis/Fields.ts"
 import * as Scripts from "./AllowanceRedis/Scripts.ts"
-import { RedisClient } from "./RedisClient.ts"
+import { RedisClient, type Script } from "./RedisClient.ts"
 import { read } from "./UsageEventsRedis.ts"
 
 /** What the scripts take as now: empty for Redis' own time. Only tests set another, to let months pass. */
@@ -36,8 +36,8 @@ export const layer: Layer.Layer<Allowance, never, RedisClient> = Layer.effect(
     const redis = yield* RedisClient
     const time = yield* ScriptTime
     const backlogLimit = yield* BacklogLimit
-    const run = (operation: keyof typeof Scripts, args: ReadonlyArray<string | number>) =>
-      Effect.flatMap(time, (now) => redis.script(`Allowance.${operation}`, Scripts[operation], [now, ...args]))
+    const run = (script: Script, args: ReadonlyArray<string | number>) =>
+      Effect.flatMap(time, (now) => redis.script(script, [now, ...args]))
 
     /** The customer's events after a place, and where the stream then ends. A new epoch begins again. */
     const unrecorded = Effect.fnUntraced(function* (snapshot: AllowanceSnapshot) {
@@ -60,10 +60,10 @@ export const layer: Layer.Layer<Allowance, never, RedisClient> = Layer.effect(
       admit: Effect.fn("Allowance.admit")(function* (ask) {
         const { customerId, tokenHash, prompt, completion, floor } = ask
         const args = [customerId, tokenHash, callOf(ask), prompt, completion, floor, backlogLimit]
-        return admissionOf(ask, (yield* run("admit", args)) as Reply)
+        return admissionOf(ask, (yield* run(Scripts.admit, args)) as Reply)
       }),
       renew: Effect.fn("Allowance.renew")((holds: ReadonlyArray<Hold>) =>
-        Effect.forEach(holds, (hold) => run("renew", [hold.customerId, callOf(hold), hold.period, hold.ask]), {
+        Effect.forEach(holds, (hold) => run(Scripts.renew, [hold.customerId, callOf(hold), hold.period, hold.ask]), {
           concurrency: "unbounded",
           discard: true,
         }),
@@ -72,17 +72,17 @@ export const layer: Layer.Layer<Allowance, never, RedisClient> = Layer.effect(
         const { hold } = settlement
         const data = JSON.stringify(usageFacts(settlement))
         const args = [hold.customerId, callOf(hold), hold.period, chargeOf(settlement.usage), data]
-        return (yield* run("settle", args)) as "settled" | "repeat" | "corrected"
+        return (yield* run(Scripts.settle, args)) as "settled" | "repeat" | "corrected"
       }),
       release: Effect.fn("Allowance.release")((hold: Hold) =>
-        Effect.asVoid(run("release", [hold.customerId, callOf(hold)])),
+        Effect.asVoid(run(Scripts.release, [hold.customerId, callOf(hold)])),
       ),
       sweep: Effect.gen(function* () {
         const since = yield* redis.readySince
         if (since === undefined || (yield* Clock.currentTimeMillis) < since + sweepPatienceMillis) return 0
         let swept = 0
         while (true) {
-          const count = (yield* run("sweep", [sweepBatch])) as number
+          const count = (yield* run(Scripts.sweep, [sweepBatch])) as number
           swept += count
           if (count < sweepBatch) return swept
         }
@@ -90,7 +90,7 @@ export const layer: Layer.Layer<Allowance, never, RedisClient> = Layer.effect(
       apply: Effect.fn("Allowance.apply")(function* ({ customerId, rev, period, packsDelta, terms }) {
         const { plan, nextPlan, anchor } = terms
         const args = [customerId, rev, period, packsDelta, plan, nextPlan, anchor, tokensField(terms)]
-        return (yield* run("apply", [...args, ...pairs(plainFields(terms))])) as
+        return (yield* run(Scripts.apply, [...args, ...pairs(plainFields(terms))])) as
           | "applied"
           | "skipped"
           | "gap"
@@ -102,13 +102,15 @@ export const layer: Layer.Layer<Allowance, never, RedisClient> = Layer.effect(
           const { own, place } = yield* unrecorded(snapshot)
           const places = [recorded.epoch, recorded.cursor, place.epoch, place.cursor]
           const fields = pairs(fieldsOf(fromSnapshot(snapshot, own)))
-          const answer = yield* run("rebuild", [customerId, ...places, tokensField(terms), ...fields])
+          const answer = yield* run(Scripts.rebuild, [customerId, ...places, tokensField(terms), ...fields])
           if (answer !== "again") return answer as "rebuilt" | "present" | "stale"
         }
       }),
-      forget: Effect.fn("Allowance.forget")((customerId: CustomerId) => Effect.asVoid(run("forget", [customerId]))),
+      forget: Effect.fn("Allowance.forget")((customerId: CustomerId) =>
+        Effect.asVoid(run(Scripts.forget, [customerId])),
+      ),
       view: Effect.fn("Allowance.view")(function* (customerId) {
-        const [now, entries] = (yield* run("view", [customerId])) as [string, ReadonlyArray<string>]
+        const [now, entries] = (yield* run(Scripts.view, [customerId])) as [string, ReadonlyArray<string>]
         const hash: Record<string, string> = {}
         for (let index = 0; index < entries.length; index += 2) hash[entries[index] ?? ""] = entries[index + 1] ?? ""
         return Option.map(Option.fromUndefinedOr(limitFrom(hash)), (limit) => viewOf(limit, Number(now)))

@@ -16,11 +16,17 @@ import { StoreUnavailable } from "../Errors.ts"
 
 /** A Lua script, sent by its hash and whole only when Redis does not know it. */
 export interface Script {
+  /** Names the operation in errors. */
+  readonly name: string
   readonly lua: string
   readonly sha: string
 }
 
-export const script = (lua: string): Script => ({ lua, sha: createHash("sha1").update(lua).digest("hex") })
+export const script = (name: string, lua: string): Script => ({
+  name,
+  lua,
+  sha: createHash("sha1").update(lua).digest("hex"),
+})
 
 type Argument = string | number
 
@@ -35,7 +41,7 @@ export class RedisClient extends Context.Service<
   {
     readonly call: Connection["call"]
     /** Runs a script in one round trip. Keys are made from the arguments: a cell has one primary, never a cluster. */
-    script(operation: string, script: Script, args: ReadonlyArray<Argument>): Effect.Effect<unknown, StoreUnavailable>
+    script(script: Script, args: ReadonlyArray<Argument>): Effect.Effect<unknown, StoreUnavailable>
     /** A connection of one's own, for commands that block or subscribe. Closed with the scope. */
     readonly connect: Effect.Effect<Connection, never, Scope.Scope>
     /** When the connection last became ready, in epoch ms; undefined while it is not. */
@@ -61,6 +67,7 @@ const common: Options = {
   socketTimeout: 4_000,
   retryStrategy: (times) => Math.min(50 * 2 ** (times - 1), 500),
   disableClientInfo: true,
+  autoResubscribe: false,
 }
 
 function make(url: Redacted.Redacted<string>): Effect.Effect<RedisClient["Service"], never, Scope.Scope> {
@@ -102,8 +109,8 @@ function make(url: Redacted.Redacted<string>): Effect.Effect<RedisClient["Servic
 
     return {
       call: main.call,
-      script: (operation, { sha, lua }, args) =>
-        main.call(operation, (redis) =>
+      script: ({ name, sha, lua }, args) =>
+        main.call(name, (redis) =>
           redis.evalsha(sha, 0, ...args).catch((error: unknown) => {
             if (error instanceof Error && error.message.startsWith("NOSCRIPT")) return redis.eval(lua, 0, ...args)
             throw error

@@ -21,9 +21,10 @@ export const plainFields = ({ tier, serviceUntil, paused, blocked }: AllowanceTe
 /** All but tokens and held, which the rebuild script writes itself. A period not opened yet has no plan. */
 export const fieldsOf = ({ rev, terms, period, periodEnd, packs, used, older, ahead }: Limit): Fields => {
   const { plan, nextPlan, anchor } = terms
+  const numbers = { rev, period, periodEnd, packs, used, plan, nextPlan, anchor }
   const fields: Record<string, string | number> = {
-    ...{ rev, period, periodEnd, packs, used, plan, nextPlan, anchor },
     ...plainFields(terms),
+    ...numbers,
   }
   for (const [number, early] of Object.entries(ahead)) fields[`used:${number}`] = early
   for (const [number, closed] of Object.entries(older)) {

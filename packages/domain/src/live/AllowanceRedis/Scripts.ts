@@ -5,10 +5,12 @@
 import { script } from "../RedisClient.ts"
 import { prelude } from "./Prelude.ts"
 
-const allowance = (lua: string) => script(prelude + lua)
+const allowance = (name: string, lua: string) => script(`Allowance.${name}`, prelude + lua)
 
 /** time, customer, token hash, call, prompt, completion, floor, backlog limit */
-export const admit = allowance(`
+export const admit = allowance(
+  "admit",
+  `
 local id, token, call = ARGV[2], ARGV[3], ARGV[4]
 local prompt, completion, floor = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local key = limitKey(id)
@@ -45,10 +47,13 @@ local ask = prompt + math.min(completion, limit - used - held - prompt)
 keep(id, call, period, ask)
 redis.call('HINCRBY', key, 'held', ask)
 return {'Admitted', period, ask, limit - used - held - ask, limit, periodEnd, tier}
-`)
+`,
+)
 
 /** time, customer, call, period, charge, data of the event */
-export const settle = allowance(`
+export const settle = allowance(
+  "settle",
+  `
 local id, call, period = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local marker = redis.call('GET', markerKey(id, call))
 if marker == 'settled' then return 'repeat' end
@@ -57,16 +62,22 @@ drop(id, call)
 if redis.call('EXISTS', limitKey(id)) == 1 then charge(limitKey(id), period, tonumber(ARGV[5])) end
 append(marker == 'lost' and 'correction' or 'usage', id, period, ARGV[6])
 return marker == 'lost' and 'corrected' or 'settled'
-`)
+`,
+)
 
 /** time, customer, call */
-export const release = allowance(`
+export const release = allowance(
+  "release",
+  `
 drop(ARGV[2], ARGV[3])
 redis.call('SET', markerKey(ARGV[2], ARGV[3]), 'released', 'EX', MARKER, 'NX')
-`)
+`,
+)
 
 /** time, customer, call, period, ask */
-export const renew = allowance(`
+export const renew = allowance(
+  "renew",
+  `
 local id, call, ask = ARGV[2], ARGV[3], tonumber(ARGV[5])
 if redis.call('HEXISTS', holdsKey(id), call) == 1 then
   redis.call('ZADD', 'holds', now + HOLD, id .. ':' .. call)
@@ -76,10 +87,13 @@ local marker = redis.call('GET', markerKey(id, call))
 if marker == 'settled' or marker == 'released' then return end
 keep(id, call, ARGV[4], ask)
 if redis.call('EXISTS', limitKey(id)) == 1 then redis.call('HINCRBY', limitKey(id), 'held', ask) end
-`)
+`,
+)
 
 /** time, how many at most; answers how many */
-export const sweep = allowance(`
+export const sweep = allowance(
+  "sweep",
+  `
 local expired = redis.call('ZRANGEBYSCORE', 'holds', '-inf', now, 'LIMIT', 0, ARGV[2])
 for _, member in ipairs(expired) do
   local id, request, attempt = string.match(member, '^([^:]+):(.*):(%d+)$')
@@ -95,7 +109,8 @@ for _, member in ipairs(expired) do
   end
 end
 return #expired
-`)
+`,
+)
 
 const writeTokens = `
 local function writeTokens(id, before, after)
@@ -105,7 +120,9 @@ end
 `
 
 /** time, customer, rev, period, packs delta, plan, next plan, anchor, tokens, then further fields and their values */
-export const apply = allowance(`
+export const apply = allowance(
+  "apply",
+  `
 ${writeTokens}
 local id, rev, known = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local key = limitKey(id)
@@ -121,13 +138,16 @@ writeTokens(id, h[7], ARGV[9])
 redis.call('HSET', key, 'rev', rev, 'plan', l.plan, 'nextPlan', ARGV[7], 'anchor', ARGV[8], 'tokens', ARGV[9],
   'packs', math.max(0, l.packs + ARGV[5]), unpack(ARGV, 10))
 return 'applied'
-`)
+`,
+)
 
 /**
  * time, customer, the snapshot's epoch and cursor, the epoch and cursor up to which the stream is in the fields, tokens,
  * then every field and its value. `again`: the stream has moved. `stale`: what the snapshot lacks has left the stream.
  */
-export const rebuild = allowance(`
+export const rebuild = allowance(
+  "rebuild",
+  `
 ${writeTokens}
 local id = ARGV[2]
 local key = limitKey(id)
@@ -151,16 +171,23 @@ for _, open in ipairs(redis.call('HVALS', holdsKey(id))) do held = held + string
 writeTokens(id, nil, ARGV[7])
 redis.call('HSET', key, 'held', held, 'tokens', ARGV[7], unpack(ARGV, 8))
 return 'rebuilt'
-`)
+`,
+)
 
 /** time, customer */
-export const forget = allowance(`
+export const forget = allowance(
+  "forget",
+  `
 ${writeTokens}
 writeTokens(ARGV[2], redis.call('HGET', limitKey(ARGV[2]), 'tokens'), '')
 redis.call('DEL', limitKey(ARGV[2]))
-`)
+`,
+)
 
 /** time, customer; answers the time and the hash */
-export const view = allowance(`
+export const view = allowance(
+  "view",
+  `
 return {int(now), redis.call('HGETALL', limitKey(ARGV[2]))}
-`)
+`,
+)
