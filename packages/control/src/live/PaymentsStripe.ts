@@ -3,10 +3,11 @@
  * client itself never retries, callers do. Prices are found by lookup key, so no id of an account stands in the code.
  */
 import type { SoldTierId } from "@berth/domain/Tiers"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import Stripe from "stripe"
+import { Stripe } from "stripe"
 import { Payments, PaymentsUnavailable, type PaymentEvent, WebhookRefused } from "../billing/Payments.ts"
 
 export interface Options {
@@ -23,6 +24,9 @@ export const lookupKeyOf = (tier: SoldTierId): string => `berth_${tier}_monthly`
 
 const idOf = (reference: string | { readonly id: string } | null | undefined): string | null =>
   typeof reference === "string" ? reference : (reference?.id ?? null)
+
+/** A signature older than this is refused, so that a caught webhook cannot be played again later. */
+const toleranceSeconds = 300
 
 const millis = (seconds: number): number => seconds * 1000
 
@@ -143,8 +147,10 @@ export const make = (options: Options): Payments["Service"] => {
     }),
 
     verify: Effect.fn("Payments.verify")(function* (body, signature) {
+      const now = yield* Clock.currentTimeMillis
+      const secret = Redacted.value(options.webhookSecret)
       const event = yield* Effect.try({
-        try: () => stripe.webhooks.constructEvent(body, signature, Redacted.value(options.webhookSecret)),
+        try: () => stripe.webhooks.constructEvent(body, signature, secret, toleranceSeconds, undefined, now),
         catch: (cause) =>
           new WebhookRefused({
             reason: cause instanceof Stripe.errors.StripeSignatureVerificationError ? "signature" : "malformed",

@@ -1,4 +1,5 @@
 /** `POST /provision`, on the internal port alone: no Ingress routes to it, and it asks for the service bearer. */
+import { StoreUnavailable } from "@berth/domain/Errors"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware, HttpApiSecurity } from "effect/http-api"
 import * as Schema from "effect/Schema"
 import { Conflict, NotFound } from "../api/Api.ts"
@@ -15,7 +16,7 @@ export class ProvisionGroup extends HttpApiGroup.make("provision")
     HttpApiEndpoint.post("provision", "/provision", {
       payload: Schema.Struct({ orderId: Schema.String }),
       success: Schema.Struct({ jobId: Schema.String }).annotate({ httpApiStatus: 202 }),
-      error: [NotFound, Conflict],
+      error: [NotFound, Conflict, StoreUnavailable],
     }),
   )
   .middleware(ServiceBearer) {}

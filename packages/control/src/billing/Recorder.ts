@@ -1,0 +1,122 @@
+/**
+ * Writes settled usage from the stream to the ledger, exactly once: entries, balances and the place in the stream are one
+ * commit, and each entry's source id is unique besides. Safe when two run: the place is compared under its row's lock, and
+ * who comes second writes nothing. What is committed, and only that, leaves the stream.
+ */
+import * as Limits from "@berth/domain/Allowance/Limit"
+import type { CustomerId } from "@berth/domain/Ids"
+import { type UsageEvent, sourceIdOf } from "@berth/domain/Usage"
+import { type StreamPlace, UsageEvents } from "@berth/domain/UsageEvents"
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import { SqlClient } from "effect/sql/SqlClient"
+import * as Balances from "./Balances.ts"
+
+const batch = 500
+
+const placeOf = Effect.fn("Recorder.placeOf")(function* (locked: boolean) {
+  const sql = yield* SqlClient
+  const rows = locked
+    ? yield* sql<StreamPlace>`SELECT epoch, cursor FROM usage_cursor FOR UPDATE`
+    : yield* sql<StreamPlace>`SELECT epoch, cursor FROM usage_cursor`
+  return rows[0] ?? (yield* Effect.die("usage_cursor has no row"))
+})
+
+const blank = {
+  model: null,
+  prompt: null,
+  cached: null,
+  completion: null,
+  reasoning: null,
+  price_version: null,
+  estimated: false,
+  trace_id: null,
+}
+
+/** The event as a row of the ledger. Tokens used are positive, as are tokens granted; `kind` tells them apart. */
+export const entryOf = (event: UsageEvent): Record<string, unknown> => {
+  const { customerId, period, at } = event
+  const row = { ...blank, source_id: sourceIdOf(event), customer_id: customerId, period, at }
+  switch (event._tag) {
+    case "usage":
+    case "correction": {
+      const { model, usage, charge, priceVersion, estimated, traceId } = event
+      return {
+        ...row,
+        ...usage,
+        kind: event._tag,
+        tokens: charge,
+        model,
+        price_version: priceVersion,
+        estimated,
+        trace_id: traceId,
+      }
+    }
+    case "lost":
+      return { ...row, kind: "lost", tokens: 0 }
+    case "period":
+      return { ...row, kind: "grant", tokens: event.plan }
+  }
+}
+
+/** Writes what is new of these events; they are in the order of the stream. */
+const write = Effect.fn("Recorder.write")(function* (events: ReadonlyArray<UsageEvent>) {
+  const sql = yield* SqlClient
+  const customers = [...new Set(events.map((event) => event.customerId))]
+  const known = new Set<CustomerId>(yield* Balances.lock(customers))
+  for (const customerId of customers)
+    if (!known.has(customerId)) yield* Effect.logError("Usage of an unknown customer is dropped", { customerId })
+
+  const limits = new Map<CustomerId, Limits.Limit>()
+  for (const customerId of known) {
+    const limit = yield* Balances.load(customerId)
+    if (limit !== undefined) limits.set(customerId, limit)
+  }
+  const rows = events.filter((event) => known.has(event.customerId)).map(entryOf)
+  if (!Arr.isReadonlyArrayNonEmpty(rows)) return
+  const written = yield* sql<{ readonly id: string }>`
+    INSERT INTO ledger_entries ${sql.insert(rows)} ON CONFLICT (source_id) DO NOTHING RETURNING source_id AS id`
+  const fresh = new Set(written.map(({ id }) => id))
+
+  for (const event of events) {
+    // Twice in one batch counts once, as it does in the ledger.
+    if (!fresh.delete(sourceIdOf(event))) continue
+    const limit = limits.get(event.customerId)
+    if (limit === undefined) continue
+    if (event._tag === "period") yield* Balances.addPeriod(event.customerId, event)
+    limits.set(event.customerId, Limits.fold(limit, event))
+  }
+  for (const [customerId, limit] of limits) yield* Balances.save(customerId, limit)
+})
+
+/** Gathered before the transaction: the place, and what follows it in the stream. */
+export const gather = Effect.gen(function* () {
+  const stream = yield* UsageEvents
+  const place = yield* placeOf(false)
+  return { place, ...(yield* stream.after(place, batch)) }
+}).pipe(Effect.withSpan("Recorder.gather"))
+
+type Gathered = Effect.Success<typeof gather>
+
+/** Commits what was gathered, unless another recorder did; the committed place. */
+export const commit = Effect.fn("Recorder.commit")(function* ({ place, epoch, events }: Gathered) {
+  const sql = yield* SqlClient
+  const last = events.at(-1)
+  if (last === undefined) return place
+  const apply = Effect.gen(function* () {
+    const current = yield* placeOf(true)
+    if (current.epoch !== place.epoch || current.cursor !== place.cursor) return current
+    yield* write(events.map(({ event }) => event))
+    yield* sql`UPDATE usage_cursor SET epoch = ${epoch}, cursor = ${last.cursor}`
+    return { epoch, cursor: last.cursor }
+  })
+  return yield* sql.withTransaction(apply)
+})
+
+/** One batch; whether there may be more. Trims what earlier runs committed, so a crash before the trim leaves nothing behind. */
+export const record = Effect.gen(function* () {
+  const stream = yield* UsageEvents
+  const gathered = yield* gather
+  yield* stream.trim(yield* commit(gathered))
+  return gathered.events.length > 0
+}).pipe(Effect.withSpan("Recorder.record"))

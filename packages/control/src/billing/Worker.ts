@@ -1,0 +1,98 @@
+/**
+ * Runs a step for ever as a fiber of its layer. A failing step is logged and tried again after a jittered backoff; nothing
+ * it does ends the fiber. On close the running step is finished first, so nothing is cut in the middle.
+ */
+import { type Taken, Work } from "@berth/domain/Work"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
+import * as Schema from "effect/Schema"
+import type { QueueName } from "@berth/domain/Work"
+import type { SqlError } from "effect/sql/SqlError"
+
+/** Whether there may be more to do at once. */
+export type Progress = boolean
+
+const drainLimit = "20 seconds"
+
+const backoffMillis = (failures: number): number => Math.min(30_000, 250 * 2 ** Math.min(failures, 10))
+
+/** `step` is run again at once if it made progress, else after `idleMillis`. */
+export const layer = <E, R>(
+  name: string,
+  step: Effect.Effect<Progress, E, R>,
+  idleMillis: number,
+): Layer.Layer<never, never, R> =>
+  Layer.effectDiscard(
+    Effect.gen(function* () {
+      const closing = yield* Deferred.make<void>()
+      const pause = (millis: number) => Effect.raceFirst(Effect.sleep(millis), Deferred.await(closing))
+      const loop = Effect.gen(function* () {
+        let failures = 0
+        while (!(yield* Deferred.isDone(closing))) {
+          const exit = yield* Effect.exit(step)
+          if (Exit.isSuccess(exit)) {
+            failures = 0
+            if (!exit.value) yield* pause(idleMillis)
+            continue
+          }
+          if (Cause.hasInterruptsOnly(exit.cause)) return
+          yield* Effect.logWarning(`${name} failed, trying again`, exit.cause)
+          yield* pause(backoffMillis(failures++) * (yield* Random.nextBetween(0.5, 1)))
+        }
+      })
+      const fiber = yield* Effect.forkDetach(Effect.annotateLogs(loop, { worker: name }))
+      yield* Effect.addFinalizer(() =>
+        Deferred.succeed(closing, undefined).pipe(
+          Effect.andThen(Effect.timeoutOption(Fiber.await(fiber), drainLimit)),
+          Effect.andThen(Fiber.interrupt(fiber)),
+        ),
+      )
+    }),
+  )
+
+/** The row can never be handled: it is kept for ops with the reason, without further tries. */
+export class Hopeless extends Schema.TaggedError<Hopeless>()("Hopeless", { reason: Schema.String }) {}
+
+export interface QueueOptions {
+  readonly queue: QueueName
+  /** A row that failed so often is buried. */
+  readonly attempts: number
+  readonly leaseMillis: number
+}
+
+/** Takes what is due of a queue and handles it, each row by itself. `handle` marks its row done in its own transaction. */
+export const drain =
+  (options: QueueOptions) =>
+  <E extends { readonly _tag: string }, R>(
+    handle: (row: Taken) => Effect.Effect<void, E, R>,
+  ): Effect.Effect<Progress, SqlError, Work | R> =>
+    Effect.gen(function* () {
+      const work = yield* Work
+      const giveUp = (row: Taken, reason: string) =>
+        Effect.logError("Work is buried", { id: row.id, reason }).pipe(Effect.andThen(work.bury(row.id, reason)))
+      const rows = yield* work.take(options.queue, 16, options.leaseMillis)
+      yield* Effect.forEach(
+        rows,
+        (row) =>
+          Effect.catchCause(handle(row), (cause) => {
+            if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause as Cause.Cause<never>)
+            const failure = Cause.squash(cause)
+            const reason = failure instanceof Hopeless ? failure.reason : Cause.pretty(cause).slice(0, 2_000)
+            if (failure instanceof Hopeless || row.attempts + 1 >= options.attempts) return giveUp(row, reason)
+            return Effect.gen(function* () {
+              yield* Effect.logWarning("Work failed, trying again", { id: row.id, attempts: row.attempts + 1 }, cause)
+              const wait = Math.min(3_600_000, 1_000 * 2 ** Math.min(row.attempts, 12))
+              const jitter = yield* Random.nextBetween(0.75, 1)
+              yield* work.putOff(row.id, (yield* Clock.currentTimeMillis) + Math.round(wait * jitter))
+            })
+          }),
+        { concurrency: 4, discard: true },
+      )
+      return rows.length > 0
+    })

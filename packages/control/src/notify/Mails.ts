@@ -1,0 +1,50 @@
+/**
+ * Mails as rows of the outbox: offered in the transaction of the event that they tell, sent by the worker, at least once.
+ * A row's id is its event's, so each is offered once; the Message-ID is the same on every try.
+ */
+import type { OrderId } from "@berth/domain/Ids"
+import type { Desired } from "@berth/domain/Jobs"
+import { type Taken, Work } from "@berth/domain/Work"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import type { SqlError } from "effect/sql/SqlError"
+import { Hopeless } from "../billing/Worker.ts"
+import { Mail, Mailer } from "./Mailer.ts"
+import { welcomeMail } from "./WelcomeMail.ts"
+
+const decode = Schema.decodeUnknownEffect(Mail)
+
+export class Mails extends Context.Service<
+  Mails,
+  {
+    /** Once per order, however often its agent comes up. Joins the caller's transaction. */
+    welcome(orderId: OrderId, to: string, desired: Desired): Effect.Effect<void, SqlError>
+  }
+>()("@berth/control/Mails") {
+  static readonly layer = (publicUrl: string): Layer.Layer<Mails, never, Work> =>
+    Layer.effect(
+      Mails,
+      Effect.gen(function* () {
+        const work = yield* Work
+        return Mails.of({
+          welcome: Effect.fn("Mails.welcome")(function* (orderId, to, { telegram, tier }) {
+            const id = `mail:welcome:${orderId}`
+            const usageUrl = `${publicUrl}/usage`
+            const mail = welcomeMail({ id, to, botUsername: telegram.botUsername, tier, usageUrl })
+            yield* work.offer({ id, queue: "mails", lane: id, payload: mail })
+          }),
+        })
+      }),
+    )
+}
+
+/** Handles one row of the queue "mails". */
+export const deliver = Effect.fn("Mails.deliver")(function* (row: Taken) {
+  const work = yield* Work
+  const mailer = yield* Mailer
+  const mail = yield* decode(row.payload).pipe(Effect.mapError((cause) => new Hopeless({ reason: cause.message })))
+  yield* mailer.send(mail).pipe(Effect.catchTag("MailRejected", ({ reason }) => Effect.fail(new Hopeless({ reason }))))
+  yield* work.done(row.id)
+})

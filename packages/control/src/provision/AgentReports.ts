@@ -1,0 +1,94 @@
+/**
+ * The consumer of `agent:events`: each event is one transaction (agent, job rows, what the customer is told, mail), then it
+ * is acknowledged, then the customer's pages are told to look. An event that was committed and not acknowledged comes again
+ * and changes nothing.
+ */
+import { type AgentEvent, AgentEvents } from "@berth/domain/AgentEvents"
+import { Desired } from "@berth/domain/Jobs"
+import { Work } from "@berth/domain/Work"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { SqlClient } from "effect/sql/SqlClient"
+import { Audit } from "../billing/Audit.ts"
+import { CustomerEvents } from "../notify/CustomerEvents.ts"
+import { Mails } from "../notify/Mails.ts"
+import { type AgentState, decide } from "./AgentReport.ts"
+import { JobOutbox } from "./JobOutbox.ts"
+
+const decodeDesired = Schema.decodeUnknownEffect(Desired)
+
+interface Row extends Omit<AgentState, "desired"> {
+  readonly desired: unknown
+  readonly email: string
+}
+
+const gather = Effect.fn("AgentReports.gather")(function* (event: AgentEvent) {
+  const sql = yield* SqlClient
+  yield* sql`SELECT 1 FROM accounts WHERE id = ${event.customerId} FOR UPDATE`
+  const [row] = yield* sql<Row>`
+    SELECT a.order_id AS "orderId", a.generation, a.desired, a.phase, a.reported_generation AS "reportedGeneration",
+      a.reported_seq AS "reportedSeq", a.reported_at AS "reportedAt", a.steps, a.failure, o.email
+    FROM agents a JOIN orders o ON o.id = a.order_id WHERE a.customer_id = ${event.customerId} FOR UPDATE OF a`
+  return row === undefined ? undefined : { ...row, desired: yield* decodeDesired(row.desired).pipe(Effect.orDie) }
+})
+
+/** One event, in the caller's transaction. */
+const apply = Effect.fn("AgentReports.apply")(function* (event: AgentEvent) {
+  const sql = yield* SqlClient
+  const jobs = yield* JobOutbox
+  const events = yield* CustomerEvents
+  const mails = yield* Mails
+  const audit = yield* Audit
+  const { customerId } = event
+  const agent = yield* gather(event)
+  if (agent === undefined) return yield* Effect.logWarning("The operator reports an unknown agent", { customerId })
+  const report = decide(agent, event)
+  if (report.skipped) yield* Effect.logWarning("Agent events were lost", { customerId, from: agent.phase, event })
+  if (report.next !== undefined) {
+    const { phase, reportedGeneration, reportedSeq, reportedAt, steps, failure } = report.next
+    yield* sql`
+      UPDATE agents SET phase = ${phase}, reported_generation = ${reportedGeneration}, reported_seq = ${reportedSeq},
+        reported_at = ${reportedAt}, steps = ${JSON.stringify(steps)}::text::jsonb,
+        failure = ${failure === null ? null : JSON.stringify(failure)}::text::jsonb,
+        updated_at = ${yield* Clock.currentTimeMillis}
+      WHERE customer_id = ${customerId}`
+    if (event._tag === "driftRepaired" || event._tag === "deletionBlocked")
+      yield* audit.write("operator", `agent.${event._tag}`, customerId, { generation: event.generation })
+  }
+  yield* jobs.close(customerId, report.close)
+  if (report.again) yield* jobs.again(customerId)
+  if (report.tell !== undefined) yield* events.append(customerId, report.tell.sourceId, report.tell.event)
+  if (report.live) yield* mails.welcome(agent.orderId, agent.email, agent.desired)
+})
+
+/** One batch; whether there was any. */
+export const consume = Effect.gen(function* () {
+  const sql = yield* SqlClient
+  const stream = yield* AgentEvents
+  const events = yield* CustomerEvents
+  const delivered = yield* stream.take(32)
+  for (const { id, event } of delivered) {
+    yield* sql.withTransaction(apply(event))
+    yield* stream.acknowledge([id])
+    yield* events.announce(event.customerId)
+  }
+  return delivered.length > 0
+}).pipe(Effect.withSpan("AgentReports.consume"))
+
+/**
+ * Has the jobs of agents pushed again that the operator has not mentioned for so long; how many. Every resync reports each
+ * agent, so one that several resyncs lack is not in the cluster any more.
+ */
+export const wakeSilent = Effect.fn("AgentReports.wakeSilent")(function* (silenceMillis: number) {
+  const sql = yield* SqlClient
+  const work = yield* Work
+  const heardBefore = (yield* Clock.currentTimeMillis) - silenceMillis
+  const silent = yield* sql<{ readonly id: string }>`
+    SELECT w.id FROM agents a JOIN work w ON w.id = 'job:' || a.order_id || ':' || a.generation
+    WHERE a.phase <> 'deleted' AND a.reported_at < ${heardBefore} AND w.done_at IS NOT NULL`
+  yield* Effect.forEach(silent, ({ id }) => work.reopen(id), { discard: true })
+  if (silent.length > 0)
+    yield* Effect.logWarning("Agents missing from resyncs are sent again", { agents: silent.length })
+  return silent.length
+})

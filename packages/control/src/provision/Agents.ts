@@ -1,0 +1,140 @@
+/**
+ * The desired state of agents. `start` makes the agent of a paid order, once; `change` moves it to its next generation.
+ * Everything that goes with it (secrets, allowance, grant, job, audit) is written in the same transaction or not at all.
+ */
+import * as Period from "@berth/domain/Allowance/Period"
+import type { CustomerId, OrderId } from "@berth/domain/Ids"
+import { Desired } from "@berth/domain/Jobs"
+import * as ProxyToken from "@berth/domain/ProxyToken"
+import { tiers } from "@berth/domain/Tiers"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as SecureRandom from "effect/crypto/SecureRandom"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import { Allowances } from "../billing/Allowances.ts"
+import { Audit } from "../billing/Audit.ts"
+import type { Order } from "../billing/Orders.ts"
+import { isProvisional, serviceUntil, type Term } from "../billing/ServiceTerm.ts"
+import { AgentSecrets } from "./AgentSecrets.ts"
+import { type Change, decide, desiredOf, isBlocked } from "./DesiredState.ts"
+import { JobOutbox } from "./JobOutbox.ts"
+
+/** The order is paid, but a secret that only the customer can give is not there yet. Try again once it is. */
+export class SecretMissing extends Schema.TaggedError<SecretMissing>()("SecretMissing", {
+  orderId: Schema.String,
+  purpose: Schema.String,
+}) {}
+
+const decodeDesired = Schema.decodeUnknownEffect(Desired)
+
+export class Agents extends Context.Service<
+  Agents,
+  {
+    /** Joins the caller's transaction, which holds the account's row and has seen that the order is paid. The job's id, the same on every repeat. */
+    start(order: Order): Effect.Effect<string, SecretMissing | SqlError>
+    /** The new job's id, or undefined if there is no such agent or nothing changes. `actor` is who asked, for the audit. */
+    change(customerId: CustomerId, change: Change, actor: string): Effect.Effect<string | undefined, SqlError>
+  }
+>()("@berth/control/Agents") {
+  static readonly layer: Layer.Layer<
+    Agents,
+    never,
+    SqlClient | SecureRandom.SecureRandom | AgentSecrets | Allowances | JobOutbox | Audit
+  > = Layer.effect(
+    Agents,
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const random = yield* SecureRandom.SecureRandom
+      // allow(pure): this is the port; each run of the effect draws anew
+      const draw = random.randomBytes(32)
+      const secrets = yield* AgentSecrets
+      const allowances = yield* Allowances
+      const jobs = yield* JobOutbox
+      const audit = yield* Audit
+
+      /** Mints what the pod needs beside the customer's bot token; every secret's version. */
+      const sealAll = Effect.fn("Agents.sealAll")(function* (order: Order) {
+        const customerId = order.accountId
+        const now = yield* Clock.currentTimeMillis
+        const botToken = (yield* secrets.current(customerId)).find((one) => one.purpose === "botToken")
+        if (botToken === undefined) return yield* new SecretMissing({ orderId: order.id, purpose: "botToken" })
+        const token = ProxyToken.mint(yield* draw)
+        const gateway = Redacted.make(Buffer.from(yield* draw).toString("hex"))
+        yield* sql`INSERT INTO proxy_tokens ${sql.insert({
+          hash: ProxyToken.hashOf(Redacted.value(token)),
+          customer_id: customerId,
+          state: "live",
+          created_at: now,
+        })}`
+        return {
+          botToken: botToken.version,
+          proxyToken: yield* secrets.put(customerId, "proxyToken", token),
+          gatewayToken: yield* secrets.put(customerId, "gatewayToken", gateway),
+        }
+      })
+
+      const openAllowance = Effect.fn("Agents.openAllowance")(function* (order: Order) {
+        const [subscription] = yield* sql<Term & { readonly anchor: number }>`
+          SELECT anchor, paid_until AS "paidUntil", cancel_at AS "cancelAt" FROM subscriptions
+          WHERE order_id = ${order.id}`
+        if (subscription === undefined) return yield* Effect.die(`paid order ${order.id} has no subscription`)
+        const plan = tiers[order.tier].monthlyTokens
+        const startsAt = subscription.anchor
+        const endsAt = Period.boundaryAfter(startsAt, startsAt)
+        yield* allowances.open(
+          order.accountId,
+          {
+            tier: order.tier,
+            plan,
+            nextPlan: plan,
+            packs: 0,
+            anchor: startsAt,
+            serviceUntil: serviceUntil(subscription),
+            paused: false,
+            blocked: false,
+          },
+          { startsAt, endsAt, provisional: isProvisional(endsAt, subscription) },
+        )
+      })
+
+      const start = Effect.fn("Agents.start")(function* (order: Order) {
+        if (order.jobId !== null) return order.jobId
+        const now = yield* Clock.currentTimeMillis
+        const customerId = order.accountId
+        const desired = desiredOf(order, yield* sealAll(order))
+        yield* sql`
+          INSERT INTO agents (customer_id, order_id, generation, desired, phase, created_at, updated_at)
+          VALUES (${customerId}, ${order.id}, 1, ${JSON.stringify(desired)}::text::jsonb, 'pending', ${now}, ${now})`
+        yield* openAllowance(order)
+        const jobId = yield* jobs.offer(order.id, { customerId, generation: 1, reason: "provision" })
+        yield* sql`UPDATE orders SET job_id = ${jobId} WHERE id = ${order.id}`
+        yield* audit.write("system", "agent.provision", customerId, { orderId: order.id, jobId })
+        return jobId
+      })
+
+      const change = Effect.fn("Agents.change")(function* (customerId: CustomerId, asked: Change, actor: string) {
+        const now = yield* Clock.currentTimeMillis
+        yield* sql`SELECT 1 FROM accounts WHERE id = ${customerId} FOR UPDATE`
+        const [row] = yield* sql<{ readonly orderId: OrderId; readonly generation: number; readonly desired: unknown }>`
+          SELECT order_id AS "orderId", generation, desired FROM agents WHERE customer_id = ${customerId} FOR UPDATE`
+        if (row === undefined) return undefined
+        const next = decide({ ...row, desired: yield* decodeDesired(row.desired).pipe(Effect.orDie) }, asked)
+        if (next === undefined) return undefined
+        const { desired, generation, reason } = next
+        yield* sql`
+          UPDATE agents SET generation = ${generation}, desired = ${JSON.stringify(desired)}::text::jsonb,
+            updated_at = ${now} WHERE customer_id = ${customerId}`
+        yield* allowances.change(customerId, { blocked: isBlocked(desired) })
+        yield* audit.write(actor, `agent.${reason}`, customerId, { ...asked, generation })
+        return yield* jobs.offer(row.orderId, { customerId, generation, reason })
+      })
+
+      return Agents.of({ start, change: (id, asked, actor) => sql.withTransaction(change(id, asked, actor)) })
+    }),
+  )
+}

@@ -1,0 +1,67 @@
+/**
+ * Carries jobs from the outbox to `operator:jobs`. A push closes nothing: an unreported row is pushed again after a minute.
+ * An older generation's row is not pushed at all, because the newest one carries the whole state and has a row of its own.
+ */
+import type { CustomerId } from "@berth/domain/Ids"
+import { Job, JobJson } from "@berth/domain/Jobs"
+import { JobQueue } from "@berth/domain/JobQueue"
+import { type Taken, Work } from "@berth/domain/Work"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { SqlClient } from "effect/sql/SqlClient"
+import { Hopeless } from "../billing/Worker.ts"
+import { AgentSecrets } from "./AgentSecrets.ts"
+import { JobRow } from "./JobOutbox.ts"
+
+/** How long the operator has to report a job before it is pushed again. */
+export const repushMillis = 60_000
+
+const decodeRow = Schema.decodeUnknownEffect(JobRow)
+const decodeJob = Schema.decodeUnknownEffect(Job)
+const encodeJob = Schema.encodeEffect(JobJson)
+
+interface Standing {
+  readonly generation: number
+  readonly desired: unknown
+  readonly phase: string
+}
+
+/** What to do with a row, given the agent as it stands. */
+export const decide = (row: JobRow, agent: Standing | undefined): "push" | "superseded" | "close" => {
+  if (agent === undefined || agent.phase === "deleted") return "close"
+  return row.generation < agent.generation ? "superseded" : "push"
+}
+
+const standingOf = Effect.fn("Relay.standingOf")(function* (customerId: CustomerId) {
+  const sql = yield* SqlClient
+  const rows = yield* sql<Standing>`SELECT generation, desired, phase FROM agents WHERE customer_id = ${customerId}`
+  return rows[0]
+})
+
+/** Handles one row of the queue "jobs". */
+export const relay = Effect.fn("Relay.relay")(function* (taken: Taken) {
+  const work = yield* Work
+  const row = yield* decodeRow(taken.payload).pipe(Effect.mapError((cause) => new Hopeless({ reason: cause.message })))
+  const agent = yield* standingOf(row.customerId)
+  const verdict = decide(row, agent)
+  if (verdict === "close") return yield* work.done(taken.id)
+  if (verdict === "push" && agent !== undefined) {
+    const queue = yield* JobQueue
+    const secrets = yield* AgentSecrets
+    const job = yield* decodeJob({
+      v: 1,
+      id: taken.id,
+      reason: row.reason,
+      customerId: row.customerId,
+      generation: agent.generation,
+      desired: agent.desired,
+      sealed: yield* secrets.current(row.customerId),
+      enqueuedAt: yield* Clock.currentTimeMillis,
+    }).pipe(Effect.orDie)
+    if (taken.attempts >= 5)
+      yield* Effect.logWarning("A job is still not reported", { id: taken.id, pushes: taken.attempts })
+    yield* queue.push(yield* encodeJob(job).pipe(Effect.orDie))
+  }
+  yield* work.putOff(taken.id, (yield* Clock.currentTimeMillis) + repushMillis)
+})
