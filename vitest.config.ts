@@ -20,7 +20,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "integration",
-          include: ["packages/*/test/**/*.integration.test.ts"],
+          include: ["packages/*/test/**/*.integration.test.ts", "scripts/test/**/*.integration.test.ts"],
           exclude: ignored,
           testTimeout: 30_000,
           ...servers,
