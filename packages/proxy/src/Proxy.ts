@@ -3,10 +3,12 @@
  * Kimi and Settings. On SIGTERM it stops accepting, lets streams end within `drain`, then settles what is left.
  */
 import { createServer, type Server } from "node:http"
-import type { Allowance } from "@berth/domain/Allowance"
+import { Allowance } from "@berth/domain/Allowance"
 import type { AllowanceSource } from "@berth/domain/AllowanceSource"
+import * as Ops from "@berth/domain/Ops"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import type { ServeError } from "effect/http/HttpServerError"
 import * as Layer from "effect/Layer"
@@ -56,3 +58,13 @@ export const layer: Layer.Layer<never, ServeError | Config.ConfigError, Needs> =
     }),
   ),
 )
+
+/** `PROXY_OPS_PORT` (9090). Ready while requests can be admitted: any lookup will do, what matters is that the store answers. */
+export const ops: Layer.Layer<never, ServeError | Config.ConfigError, Allowance> = Ops.layer({
+  variable: "PROXY_OPS_PORT",
+  port: 9090,
+  ready: Effect.match(
+    Allowance.use((allowance) => allowance.customerOf("readiness")),
+    { onSuccess: () => true, onFailure: () => false },
+  ),
+})
