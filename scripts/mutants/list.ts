@@ -8,7 +8,7 @@ export const mutants: ReadonlyArray<Mutant> = [
       "requests that run at the same time are each admitted as if alone, so a customer gets more than was paid for",
     file: "packages/domain/src/Allowance/Admit.ts",
     find: "if (used + held + least > cap)",
-    replace: "if (used + held + least > cap)",
+    replace: "if (used + least > cap)",
     tests: ["packages/domain/test/AllowanceMemory.test.ts"],
   },
 ]
