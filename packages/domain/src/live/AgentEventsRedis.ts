@@ -24,7 +24,7 @@ export const layer: Layer.Layer<AgentEvents, never, RedisClient> = Layer.effect(
   AgentEvents,
   Effect.gen(function* () {
     const redis = yield* RedisClient
-    const blocking = yield* redis.connect
+    const blocking = yield* redis.connect(1_000)
 
     const acknowledge = (ids: ReadonlyArray<string>) =>
       ids.length === 0

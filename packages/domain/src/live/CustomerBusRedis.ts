@@ -23,7 +23,7 @@ export const layer: Layer.Layer<CustomerBus, never, RedisClient> = Layer.effect(
   CustomerBus,
   Effect.gen(function* () {
     const redis = yield* RedisClient
-    const subscriber = yield* redis.connect
+    const subscriber = yield* redis.connect(0)
     const channels = new Map<string, Set<Reader>>()
     const look = (readers: Iterable<Reader>) => {
       for (const { looks, subscribed } of readers) if (subscribed) Queue.offerUnsafe(looks, undefined)
@@ -51,12 +51,15 @@ export const layer: Layer.Layer<CustomerBus, never, RedisClient> = Layer.effect(
       const readers = channels.get(channel) ?? new Set()
       channels.set(channel, readers)
       readers.add(reader)
-      yield* Effect.addFinalizer(() => {
-        readers.delete(reader)
-        if (readers.size > 0 || channels.get(channel) !== readers) return Effect.void
-        channels.delete(channel)
-        return Effect.ignore(subscriber.call("CustomerBus.unsubscribe", (one) => one.unsubscribe(channel)))
-      })
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          readers.delete(reader)
+          if (readers.size > 0) return
+          channels.delete(channel)
+          // Nobody waits for this: without a connection there is no subscription to end.
+          subscriber.redis.unsubscribe(channel).catch(() => {})
+        }),
+      )
       yield* subscriber.call("CustomerBus.subscribe", (one) => one.subscribe(channel))
       reader.subscribed = true
       look([reader])

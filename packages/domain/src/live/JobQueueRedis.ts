@@ -29,7 +29,7 @@ export const layer: Layer.Layer<JobQueue, never, RedisClient> = Layer.effect(
   JobQueue,
   Effect.gen(function* () {
     const redis = yield* RedisClient
-    const blocking = yield* redis.connect
+    const blocking = yield* redis.connect(1_000)
     return JobQueue.of({
       push: Effect.fn("JobQueue.push")((job: RawJob) =>
         Effect.asVoid(redis.call("JobQueue.push", (one) => one.lpush(waiting, job))),

@@ -42,8 +42,8 @@ export class RedisClient extends Context.Service<
     readonly call: Connection["call"]
     /** Runs a script in one round trip. Keys are made from the arguments: a cell has one primary, never a cluster. */
     script(script: Script, args: ReadonlyArray<Argument>): Effect.Effect<unknown, StoreUnavailable>
-    /** A connection of one's own, for commands that block or subscribe. Closed with the scope. */
-    readonly connect: Effect.Effect<Connection, never, Scope.Scope>
+    /** A connection of one's own, for commands that subscribe or block up to so many ms. Closed with the scope. */
+    connect(blocking: number): Effect.Effect<Connection, never, Scope.Scope>
     /** When the connection last became ready, in epoch ms; undefined while it is not. */
     readonly readySince: Effect.Effect<number | undefined>
   }
@@ -60,9 +60,10 @@ export class RedisClient extends Context.Service<
 
 type Options = Omit<RedisOptions, "replyMapping">
 
+const patience = 1_500
+
 const common: Options = {
   connectTimeout: 1_000,
-  commandTimeout: 1_500,
   // A peer that went silent is dropped, so that the next call finds a fresh connection.
   socketTimeout: 4_000,
   retryStrategy: (times) => Math.min(50 * 2 ** (times - 1), 500),
@@ -96,16 +97,21 @@ function make(url: Redacted.Redacted<string>): Effect.Effect<RedisClient["Servic
       )
 
     // One reconnect is waited for, so that a restart of Redis shows as a slow call at most.
-    const main = yield* open({ enableAutoPipelining: true, maxRetriesPerRequest: 1 })
+    const main = yield* open({ enableAutoPipelining: true, maxRetriesPerRequest: 1, commandTimeout: patience })
     let readySince: number | undefined
+    let lost = false
     main.redis.on("ready", () => {
       readySince = clock.currentTimeMillisUnsafe()
-      log(Effect.logInfo("Redis is reachable"))
+      if (lost) log(Effect.logInfo("Redis is reachable again"))
+      lost = false
     })
     main.redis.on("close", () => {
-      if (readySince !== undefined) log(Effect.logWarning("Redis is unreachable"))
+      if (readySince === undefined) return
       readySince = undefined
+      lost = true
+      log(Effect.logWarning("Redis is unreachable"))
     })
+    yield* Effect.addFinalizer(() => Effect.sync(() => (readySince = undefined)))
 
     return {
       call: main.call,
@@ -117,7 +123,7 @@ function make(url: Redacted.Redacted<string>): Effect.Effect<RedisClient["Servic
           }),
         ),
       // What it was doing when the connection broke may be done or not: it fails at once and is never sent again.
-      connect: open({ maxRetriesPerRequest: 0, commandTimeout: 3_000 }),
+      connect: (blocking) => open({ maxRetriesPerRequest: 0, commandTimeout: blocking + patience }),
       readySince: Effect.sync(() => readySince),
     }
   })
