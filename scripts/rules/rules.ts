@@ -133,7 +133,8 @@ const rules: Record<string, Rule> = {
     const file = posix.basename(source.path)
     if (/^index\.tsx?$/.test(file)) report(0, "no barrels: name the file after what it holds")
     if (/^(?:utils?|common|helpers?|misc)\.tsx?$/i.test(file)) report(0, `${file} says nothing: name the concept`)
-    if (source.pkg !== undefined) {
+    // On the pages a "live" thing is one that updates by itself.
+    if (source.pkg !== undefined && !source.inner.startsWith("src/web/")) {
       each(source.code, /\b(?:const|class)\s+\w+(?:Live|Impl)\b/g, (offset) =>
         report(offset, "layers are called layer, layerMemory or layerNoDeps, never XLive or XImpl"),
       )
