@@ -1,0 +1,123 @@
+/**
+ * The billing service: its rules as services, its workers as fibers, its webhook as a route. Every worker is safe when two
+ * billing processes run, restarts by itself when it fails, and finishes what it holds when the process drains.
+ */
+import type { AgentEvents } from "@berth/domain/AgentEvents"
+import type { Allowance } from "@berth/domain/Allowance"
+import type { AllowanceSource } from "@berth/domain/AllowanceSource"
+import type { CustomerBus } from "@berth/domain/CustomerBus"
+import type { JobQueue } from "@berth/domain/JobQueue"
+import type { Sealer } from "@berth/domain/Seal"
+import type { UsageEvents } from "@berth/domain/UsageEvents"
+import type { Work } from "@berth/domain/Work"
+import * as Config from "effect/Config"
+import type * as SecureRandom from "effect/crypto/SecureRandom"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { SqlClient } from "effect/sql/SqlClient"
+import { CustomerEvents } from "../notify/CustomerEvents.ts"
+import type { Mailer } from "../notify/Mailer.ts"
+import * as Mails from "../notify/Mails.ts"
+import * as AgentReports from "../provision/AgentReports.ts"
+import { Agents } from "../provision/Agents.ts"
+import { AgentSecrets } from "../provision/AgentSecrets.ts"
+import { JobOutbox } from "../provision/JobOutbox.ts"
+import { relay } from "../provision/Relay.ts"
+import * as AllowanceSync from "./AllowanceSync.ts"
+import { Allowances } from "./Allowances.ts"
+import { Audit } from "./Audit.ts"
+import { Orders } from "./Orders.ts"
+import type { Payments } from "./Payments.ts"
+import * as Periods from "./Periods.ts"
+import { Purchase } from "./Purchase.ts"
+import { record } from "./Recorder.ts"
+import * as StripeEvents from "./StripeEvents.ts"
+import { SubscriptionSync } from "./SubscriptionSync.ts"
+import * as Worker from "./Worker.ts"
+
+/** From a paid checkout to an agent: for `POST /provision` in api and for the webhook here. */
+export const purchases: Layer.Layer<
+  Purchase | Agents | JobOutbox | Allowances | Audit | Orders | AgentSecrets | CustomerEvents,
+  never,
+  SqlClient | Work | Payments | Sealer | CustomerBus | SecureRandom.SecureRandom
+> = Purchase.layer.pipe(
+  Layer.provideMerge(Agents.layer),
+  Layer.provideMerge(Layer.mergeAll(JobOutbox.layer, Allowances.layer, Audit.layer)),
+  Layer.provideMerge(Layer.mergeAll(Orders.layer, AgentSecrets.layer, CustomerEvents.layer)),
+)
+
+const minute = 60_000
+const idle = 300
+
+/** A mail server may be away for a day. */
+const mailAttempts = 30
+const stripeAttempts = 40
+
+const workers = Layer.unwrap(
+  Effect.gen(function* () {
+    const resync = yield* Config.Duration("RESYNC_INTERVAL").pipe(Config.withDefault(Duration.minutes(5)))
+    // Resyncs are jittered by a fifth, so three of them have passed for sure after this.
+    const silence = Duration.toMillis(resync) * 4
+    return Layer.mergeAll(
+      Worker.layer(
+        "stripe events",
+        Worker.drain({ queue: "stripe", attempts: stripeAttempts, leaseMillis: 2 * minute })(StripeEvents.handle),
+        idle,
+      ),
+      Worker.layer(
+        "job relay",
+        Worker.drain({ queue: "jobs", attempts: Number.POSITIVE_INFINITY, leaseMillis: 10_000 })(relay),
+        idle,
+      ),
+      Worker.layer(
+        "allowance changes",
+        Worker.drain({ queue: "allowance", attempts: Number.POSITIVE_INFINITY, leaseMillis: 10_000 })(
+          AllowanceSync.sync,
+        ),
+        idle,
+      ),
+      Worker.layer(
+        "mails",
+        Worker.drain({ queue: "mails", attempts: mailAttempts, leaseMillis: 2 * minute })(Mails.deliver),
+        idle,
+      ),
+      Worker.layer("agent events", AgentReports.consume, 0),
+      Worker.layer("usage recorder", record, idle),
+      Worker.layer("allowance healer", Effect.as(AllowanceSync.heal, false), 5_000),
+      Worker.layer("periods", Effect.as(Periods.open, false), minute),
+      Worker.layer("silent agents", Effect.as(AgentReports.wakeSilent(silence), false), minute),
+    )
+  }),
+)
+
+/** Where links in mails lead, `PUBLIC_URL`. */
+export interface Options {
+  readonly publicUrl: string
+}
+
+/** Everything that billing does by itself. The webhook is a route of its own: `StripeWebhook.layer`. */
+export const layer = ({
+  publicUrl,
+}: Options): Layer.Layer<
+  never,
+  Config.ConfigError,
+  | SqlClient
+  | Work
+  | Payments
+  | Sealer
+  | CustomerBus
+  | SecureRandom.SecureRandom
+  | Allowance
+  | AllowanceSource
+  | UsageEvents
+  | JobQueue
+  | AgentEvents
+  | Mailer
+> =>
+  workers.pipe(
+    Layer.provide(Layer.mergeAll(SubscriptionSync.layer, Mails.Mails.layer(publicUrl))),
+    Layer.provide(purchases),
+  )
+
+export { layer as routes } from "./StripeWebhook.ts"
