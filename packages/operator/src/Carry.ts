@@ -21,7 +21,6 @@ const content = ({ apiVersion: _, kind: __, metadata: ___, ...rest }: Manifest) 
 
 const put = Effect.fnUntraced(function* (cluster: Cluster["Service"], object: Manifest) {
   return yield* cluster.apply(object).pipe(
-    Effect.map((applied) => applied.object),
     Effect.catchIf(
       (error) => error._tag === "Refused" && error.reason === "FieldLost",
       () => cluster.merge(refOf(object), content(object)),

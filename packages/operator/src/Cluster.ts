@@ -62,12 +62,6 @@ export interface ApplyOptions {
   readonly force?: boolean
 }
 
-export interface Applied {
-  readonly object: Stored
-  /** Whether the server stored anything new. */
-  readonly changed: boolean
-}
-
 export interface Listed {
   readonly items: ReadonlyArray<Stored>
   /** Where a watch goes on from this list. */
@@ -86,10 +80,14 @@ export interface WatchEvent {
 }
 
 /** Fails when the server stored less than the operator meant. A part-time manager's apply means only some items of a list. */
-export const whole = (meant: Manifest, options: ApplyOptions | undefined, applied: Applied): Effect.Effect<Applied, Refused> => {
-  const lost = options?.manager === undefined ? lostFrom(meant, applied.object) : undefined
+export const whole = (
+  meant: Manifest,
+  options: ApplyOptions | undefined,
+  stored: Stored,
+): Effect.Effect<Stored, Refused> => {
+  const lost = options?.manager === undefined ? lostFrom(meant, stored) : undefined
   return lost === undefined
-    ? Effect.succeed(applied)
+    ? Effect.succeed(stored)
     : Effect.fail(
         new Refused({
           object: nameOf(refOf(meant)),
@@ -103,7 +101,7 @@ export class Cluster extends Context.Service<
   Cluster,
   {
     /** Creates or changes by server-side apply. With `metadata.resourceVersion`, only if the object stands exactly there. */
-    apply(manifest: Manifest, options?: ApplyOptions): Effect.Effect<Applied, ApplyError>
+    apply(manifest: Manifest, options?: ApplyOptions): Effect.Effect<Stored, ApplyError>
     get(ref: Ref): Effect.Effect<Option.Option<Stored>, ReadError>
     list(kind: KindName, selector?: Selector): Effect.Effect<Listed, ReadError>
     /** Starts deletion; the object is gone when its finalizers are. With `uid`, only that very object. */
@@ -112,7 +110,7 @@ export class Cluster extends Context.Service<
     merge(ref: Ref, patch: JsonObject): Effect.Effect<Stored, ApplyError>
     /** Replaces the whole status of an Agent. */
     patchStatus(name: string, status: JsonObject): Effect.Effect<Stored, ApplyError>
-    /** Everything after `since` (a list's or an object's resourceVersion), in order. Ends when the server closes it. */
+    /** Everything after `since` (a list's or an object's resourceVersion), in order, over the server's closings. */
     watch(kind: KindName, selector: Selector, since: string): Stream.Stream<WatchEvent, Expired | ReadError>
   }
 >()("@berth/operator/Cluster") {}

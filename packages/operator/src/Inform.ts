@@ -32,6 +32,8 @@ export const inform = (
     )
   }).pipe(
     Effect.tapError((error) => Effect.logDebug(`watch of ${kind} ended; it starts again`, error)),
-    Effect.retry(Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("10 seconds")]).pipe(Schedule.jittered)),
+    Effect.retry(
+      Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("10 seconds")]).pipe(Schedule.jittered),
+    ),
     Effect.orDie,
   )

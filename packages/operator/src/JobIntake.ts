@@ -114,10 +114,7 @@ export class JobIntake extends Context.Service<
         Effect.retry(patience),
         Effect.orDie,
         Effect.andThen(
-          take.pipe(
-            Effect.flatMap(Option.match({ onNone: () => Effect.void, onSome: handle })),
-            Effect.forever,
-          ),
+          take.pipe(Effect.flatMap(Option.match({ onNone: () => Effect.void, onSome: handle })), Effect.forever),
         ),
       )
       return JobIntake.of({ run })
@@ -126,4 +123,6 @@ export class JobIntake extends Context.Service<
 }
 
 /** For ever, up to 10 s apart. */
-const patience = Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("10 seconds")]).pipe(Schedule.jittered)
+const patience = Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("10 seconds")]).pipe(
+  Schedule.jittered,
+)

@@ -68,13 +68,12 @@ export class Lead extends Context.Service<
           const found = yield* cluster.get(ref)
           if (Option.isSome(found)) return found.value
           // Whoever is first: the lease begins without a holder, and taking it is a separate, guarded write.
-          const made = yield* cluster.apply({
+          return yield* cluster.apply({
             apiVersion: "coordination.k8s.io/v1",
             kind: "Lease",
             metadata: { name: "berth-operator", namespace },
             spec: { leaseDurationSeconds: leaseMillis / 1000 },
           })
-          return made.object
         })
 
         /** Takes or renews the lease; whether it is ours. Another's write in between makes it fail. */

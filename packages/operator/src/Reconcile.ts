@@ -33,7 +33,12 @@ export interface Tools {
   readonly delivered: Map<CustomerId, number>
 }
 
-type Agent = { readonly customerId: CustomerId; readonly stored: Stored; readonly spec: AgentSpec; readonly before: AgentStatus }
+type Agent = {
+  readonly customerId: CustomerId
+  readonly stored: Stored
+  readonly spec: AgentSpec
+  readonly before: AgentStatus
+}
 
 /** How soon to look again although nothing was seen to change. */
 const soon = Duration.seconds(2)
@@ -64,8 +69,7 @@ export const reconcile = Effect.fn("Reconcile.reconcile")(function* (
   const agent: Agent = { customerId, stored, spec, before }
 
   const confirmed =
-    spec.deletion !== undefined &&
-    (Option.isSome(record) || (yield* tombstone(cluster, customerId)) >= spec.generation)
+    spec.deletion !== undefined && (Option.isSome(record) || (yield* tombstone(cluster, customerId)) >= spec.generation)
   if (confirmed) return yield* deprovision(tools, agent)
   if (deleting) return yield* writeAgain(tools, agent)
   if (!(stored.metadata.finalizers ?? []).includes(finalizer)) yield* cluster.apply(agentManifest(customerId, spec))
@@ -113,7 +117,11 @@ const provide = Effect.fnUntraced(function* (tools: Tools, agent: Agent, secrets
   const gathered = yield* gather(cluster, agent, secrets, settings)
   const changes = gathered.terminating
     ? []
-    : plan(gathered.desired, gathered.current, before.steps.map(({ step }) => step))
+    : plan(
+        gathered.desired,
+        gathered.current,
+        before.steps.map(({ step }) => step),
+      )
   if (gathered.released !== undefined && !gathered.terminating)
     yield* cluster.merge(
       { kind: "PersistentVolume", name: gathered.released.metadata.name },
@@ -139,7 +147,11 @@ const conclude = Effect.fnUntraced(function* (tools: Tools, agent: Agent, sight:
   if (canonical(statusJson(status)) !== canonical(agent.stored.status))
     yield* tools.cluster.patchStatus(agent.customerId, statusJson(status))
   const arrived = tools.delivered.get(agent.customerId) ?? -1
-  yield* Effect.forEach(status.reports.filter(({ seq }) => seq > arrived), (event) => send(tools, event), { discard: true })
+  yield* Effect.forEach(
+    status.reports.filter(({ seq }) => seq > arrived),
+    (event) => send(tools, event),
+    { discard: true },
+  )
   return status
 })
 

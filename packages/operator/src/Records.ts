@@ -60,10 +60,10 @@ const decodeRecord = (object: Stored): Option.Option<AgentRecord> => {
   const secrets = Object.fromEntries(
     purposes.map(([purpose, value]) => [purpose, Redacted.make(Buffer.from(String(value), "base64").toString("utf8"))]),
   ) as Record<SecretPurpose, Redacted.Redacted<string>>
-  return Option.map(
-    Schema.decodeUnknownOption(SpecJson)(object.metadata.annotations?.[specAnnotation]),
-    (spec) => ({ spec, secrets }),
-  )
+  return Option.map(Schema.decodeUnknownOption(SpecJson)(object.metadata.annotations?.[specAnnotation]), (spec) => ({
+    spec,
+    secrets,
+  }))
 }
 
 /** None when there is no record, or when it can't be read: either way only a new job can help. */

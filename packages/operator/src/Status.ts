@@ -63,7 +63,8 @@ const look = (sight: Sight): Seen => {
   if (sight.deletedByHand)
     return {
       phase: before.phase,
-      condition: before.conditions.find(({ type }) => type === "Ready") ?? ready("Unknown", "The agent was not looked at."),
+      condition:
+        before.conditions.find(({ type }) => type === "Ready") ?? ready("Unknown", "The agent was not looked at."),
     }
   if (sight.deprovision === "gone")
     return { phase: "deleted", condition: ready("Deleted", "The agent and all of its data are deleted.") }
@@ -80,7 +81,8 @@ const look = (sight: Sight): Seen => {
   if (podReady(deployment, pods))
     return { phase: "active", condition: ready("Running", "The agent is running.", "True") }
   const failure = podFailure(deployment, pods)
-  if (failure !== undefined) return { phase: "failed", condition: ready(failure.reason, failure.message), trouble: failure }
+  if (failure !== undefined)
+    return { phase: "failed", condition: ready(failure.reason, failure.message), trouble: failure }
   return before.steps.some(({ step }) => step === "Ready")
     ? { phase: "updating", condition: ready("Restarting", "The agent is restarting.") }
     : { phase: "provisioning", condition: ready("Starting", "The agent is being set up.") }
@@ -102,7 +104,10 @@ const withTime = (
   return { ...condition, lastTransitionTime: last?.status === condition.status ? last.lastTransitionTime : at }
 }
 
-const blocked = (before: ReadonlyArray<Condition>, deletedByHand: boolean): Omit<Condition, "lastTransitionTime"> | undefined =>
+const blocked = (
+  before: ReadonlyArray<Condition>,
+  deletedByHand: boolean,
+): Omit<Condition, "lastTransitionTime"> | undefined =>
   deletedByHand
     ? {
         type: "DeletionBlocked",
@@ -122,7 +127,8 @@ const blocked = (before: ReadonlyArray<Condition>, deletedByHand: boolean): Omit
 /** `now` in epoch ms, `iso` the same instant as text. */
 export const decide = (sight: Sight, now: number, iso: string): Verdict => {
   const { spec, customerId } = sight
-  const before = sight.deprovision === "no" && sight.before.phase === "deprovisioning" ? startOver(sight.before) : sight.before
+  const before =
+    sight.deprovision === "no" && sight.before.phase === "deprovisioning" ? startOver(sight.before) : sight.before
   const seen = look({ ...sight, before })
   const phase = follow(before.phase, seen.phase)
   const applied = sight.trouble === undefined && !sight.deletedByHand

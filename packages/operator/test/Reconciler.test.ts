@@ -88,7 +88,9 @@ describe("provisioning", () => {
       assert.deepStrictEqual(log.slice(before), [])
       const resyncs = yield* reported
       assert.isAtLeast(resyncs.length, 1)
-      assert.isTrue(resyncs.every((event) => event._tag === "resync" && event.phase === "active" && event.generation === 1))
+      assert.isTrue(
+        resyncs.every((event) => event._tag === "resync" && event.phase === "active" && event.generation === 1),
+      )
     }).pipe(Effect.provide(operating())),
   )
 
@@ -145,7 +147,9 @@ describe("changes", () => {
       yield* pushJob({ generation: 3, reason: "resume" })
       yield* reaches(ada, "active", 3)
       assert.strictEqual((yield* pods).length, 1)
-      const seen = (yield* reported).flatMap(({ _tag, generation }) => (_tag === "step" ? [] : [`${_tag} ${generation}`]))
+      const seen = (yield* reported).flatMap(({ _tag, generation }) =>
+        _tag === "step" ? [] : [`${_tag} ${generation}`],
+      )
       assert.deepStrictEqual(seen, ["active 1", "suspended 2", "active 3"])
     }).pipe(Effect.provide(operating())),
   )
@@ -245,7 +249,10 @@ describe("what people do by hand", () => {
         standing.map((one) => [one.metadata.uid, at(one, "status", "phase")]),
         [[volume?.metadata.uid, "Bound"]],
       )
-      assert.strictEqual(at(yield* stored(inside("PersistentVolumeClaim", "openclaw-data")), "spec", "volumeName"), volume?.metadata.name)
+      assert.strictEqual(
+        at(yield* stored(inside("PersistentVolumeClaim", "openclaw-data")), "spec", "volumeName"),
+        volume?.metadata.name,
+      )
       const { log } = yield* Writes
       const count = log.length
       yield* pass(400)
@@ -293,7 +300,10 @@ describe("what people do by hand", () => {
       )
       yield* pass(5)
       const containers = at(yield* stored(inside("Deployment")), "spec", "template", "spec", "containers")
-      assert.deepStrictEqual((containers as ReadonlyArray<unknown>).map((one) => at(one, "name")), ["openclaw"])
+      assert.deepStrictEqual(
+        (containers as ReadonlyArray<unknown>).map((one) => at(one, "name")),
+        ["openclaw"],
+      )
     }).pipe(Effect.provide(operating())),
   )
 

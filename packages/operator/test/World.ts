@@ -95,11 +95,13 @@ const counted = Layer.effectContext(
       Context.add(Cluster, {
         ...cluster,
         apply: (manifest, options) =>
-          (options?.manager === undefined ? note(`apply ${manifest.kind} ${manifest.metadata.name}`) : Effect.void).pipe(
-            Effect.andThen(cluster.apply(manifest, options)),
-          ),
+          (options?.manager === undefined
+            ? note(`apply ${manifest.kind} ${manifest.metadata.name}`)
+            : Effect.void
+          ).pipe(Effect.andThen(cluster.apply(manifest, options))),
         merge: (ref, patch) => note(`merge ${ref.kind} ${ref.name}`).pipe(Effect.andThen(cluster.merge(ref, patch))),
-        remove: (ref, options) => note(`remove ${ref.kind} ${ref.name}`).pipe(Effect.andThen(cluster.remove(ref, options))),
+        remove: (ref, options) =>
+          note(`remove ${ref.kind} ${ref.name}`).pipe(Effect.andThen(cluster.remove(ref, options))),
         patchStatus: (name, status) => note(`status ${name}`).pipe(Effect.andThen(cluster.patchStatus(name, status))),
       }),
     )
@@ -172,7 +174,11 @@ export const reported = Effect.gen(function* () {
   const events = yield* AgentEvents
   const all: Array<AgentEvent> = []
   while (true) {
-    const batch = yield* events.take(100).pipe(Effect.timeoutOption("1 millis"), (one) => Effect.raceFirst(one, pass(2).pipe(Effect.as(Option.none<never>()))))
+    const batch = yield* events
+      .take(100)
+      .pipe(Effect.timeoutOption("1 millis"), (one) =>
+        Effect.raceFirst(one, pass(2).pipe(Effect.as(Option.none<never>()))),
+      )
     if (Option.isNone(batch) || batch.value.length === 0) break
     yield* events.acknowledge(batch.value.map(({ id }) => id))
     all.push(...batch.value.map(({ event }) => event))

@@ -51,7 +51,7 @@ export const layerMemory = (options: MemoryOptions = {}): Layer.Layer<Cluster> =
             Effect.fromResult(
               store.apply(manifest, { manager: apply?.manager ?? fieldManager, force: apply?.force ?? true }),
             ),
-          ).pipe(Effect.flatMap((applied) => whole(manifest, apply, applied))),
+          ).pipe(Effect.flatMap((stored) => whole(manifest, apply, stored))),
         get: (ref) => Effect.sync(() => store.get(ref)),
         list: (kind, selector = {}) => Effect.sync(() => store.list(kind, selector)),
         remove: (ref, remove) => Effect.suspend(() => Effect.fromResult(store.remove(ref, remove?.uid))),
@@ -69,7 +69,7 @@ export const layerMemory = (options: MemoryOptions = {}): Layer.Layer<Cluster> =
                 { manager: fieldManager, force: true, status: true },
               ),
             ),
-          ).pipe(Effect.map((applied) => applied.object)),
+          ),
         watch: (kind, selector, since) =>
           Stream.callback<WatchEvent, Expired>(
             (queue) =>

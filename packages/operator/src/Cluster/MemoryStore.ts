@@ -5,15 +5,7 @@
  */
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import {
-  type Applied,
-  type ApplyError,
-  Conflict,
-  NotFound,
-  Refused,
-  type Selector,
-  type WatchEvent,
-} from "../Cluster.ts"
+import { type ApplyError, Conflict, NotFound, Refused, type Selector, type WatchEvent } from "../Cluster.ts"
 import { type KindName, kinds } from "../Kinds.ts"
 import { at, canonical, type Manifest, nameOf, type Ref, refOf, type Stored } from "../Manifest.ts"
 import { denialOf } from "./Admission.ts"
@@ -145,7 +137,7 @@ export const make = (now: () => string) => {
   const apply = (
     manifest: Manifest,
     options: { readonly manager: string; readonly force: boolean; readonly status?: boolean },
-  ): Result.Result<Applied, ApplyError> => {
+  ): Result.Result<Stored, ApplyError> => {
     const ref = refOf(manifest)
     const name = nameOf(ref)
     const before = find(ref)
@@ -170,8 +162,7 @@ export const make = (now: () => string) => {
       name: ref.name,
       ...(ref.namespace === undefined ? {} : { namespace: ref.namespace }),
     }
-    const object = put(before, { ...initial, ...next, metadata }, merged.ownership)
-    return Result.succeed({ object, changed: object !== before })
+    return Result.succeed(put(before, { ...initial, ...next, metadata }, merged.ownership))
   }
 
   /** A plain write by some other controller or person. */

@@ -1,0 +1,177 @@
+/**
+ * Bytes to and from kube-apiserver. The client library gives the kubeconfig, TLS and credentials; objects go as raw JSON,
+ * because its serialiser drops what its model doesn't know. An answer's status becomes a typed error; a message of the
+ * server's goes into the error, headers and bodies never do.
+ */
+import { type KubeConfig, HttpMethod, RequestContext } from "@kubernetes/client-node"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import { ClusterUnavailable, Conflict, Expired, NotFound, Refused } from "../Cluster.ts"
+
+type Dispatcher = NonNullable<ReturnType<RequestContext["getDispatcher"]>>
+type Answer = Awaited<ReturnType<Dispatcher["request"]>>
+
+export interface ApiRequest {
+  readonly method: "GET" | "PATCH" | "DELETE"
+  readonly path: string
+  readonly query?: Readonly<Record<string, string>>
+  readonly contentType?: string
+  readonly body?: unknown
+  /** What the request is about, for errors. */
+  readonly object: string
+}
+
+export type ApiError = Conflict | Refused | NotFound | Expired | ClusterUnavailable
+
+/** A request that hangs longer is given up; whether it happened is unknown, and sending it again is safe. */
+const timeout = "10 seconds"
+/** The server sends a bookmark about once a minute, so a longer silence is a dead connection. */
+const silence = 150_000
+/** Tokens of a pod are renewed in their file every hour or so. */
+const credentialsLast = 60_000
+
+const Status = Schema.fromJsonString(
+  Schema.Struct({ message: Schema.optionalKey(Schema.String), code: Schema.optionalKey(Schema.Int) }),
+)
+
+const forbidden = (message: string): Refused["reason"] =>
+  message.includes("exceeded quota")
+    ? "Quota"
+    : message.includes("violates PodSecurity")
+      ? "PodSecurity"
+      : message.includes("because it is being terminated")
+        ? "Terminating"
+        : "Forbidden"
+
+/** What an HTTP status above 299 means. */
+export const errorOf = (status: number, body: string, object: string, operation: string): ApiError => {
+  const message = Option.match(Schema.decodeUnknownOption(Status)(body), {
+    onNone: () => `status ${status}`,
+    onSome: (one) => one.message ?? `status ${status}`,
+  })
+  switch (status) {
+    case 404:
+      return new NotFound({ object })
+    case 409:
+      return new Conflict({ object, message })
+    case 410:
+      return new Expired({ kind: object })
+    case 403:
+      return new Refused({ object, reason: forbidden(message), message })
+    case 400:
+    case 405:
+    case 413:
+    case 415:
+    case 422:
+      return new Refused({ object, reason: "Invalid", message })
+    default:
+      return new ClusterUnavailable({ operation, message })
+  }
+}
+
+export const make = (config: KubeConfig) => {
+  let credentials: { readonly headers: Record<string, string>; readonly at: number } | undefined
+  let dispatcher: Dispatcher | undefined
+  const server = new URL(config.getCurrentCluster()?.server ?? "http://no-cluster.invalid")
+  const root = server.pathname.replace(/\/$/, "")
+
+  const authenticate = async () => {
+    if (credentials !== undefined && Date.now() - credentials.at < credentialsLast) return credentials.headers
+    const context = new RequestContext(server.href, HttpMethod.GET)
+    await config.applySecurityAuthentication(context)
+    // Each call makes a pool of its own; only the first is used, so that connections are.
+    dispatcher ??= context.getDispatcher()
+    credentials = { headers: context.getHeaders(), at: Date.now() }
+    return credentials.headers
+  }
+
+  const open = (request: ApiRequest, bodyTimeout: number) =>
+    Effect.tryPromise({
+      try: async (signal): Promise<Answer> => {
+        const headers = await authenticate()
+        if (dispatcher === undefined)
+          throw new Error("the kubeconfig names no server, or none whose certificate can be checked")
+        const query = new URLSearchParams(request.query).toString()
+        return await dispatcher.request({
+          origin: server.origin,
+          path: `${root}${request.path}${query === "" ? "" : `?${query}`}`,
+          method: request.method,
+          headers: {
+            ...headers,
+            accept: "application/json",
+            ...(request.contentType === undefined ? {} : { "content-type": request.contentType }),
+          },
+          body: request.body === undefined ? null : JSON.stringify(request.body),
+          signal,
+          bodyTimeout,
+        })
+      },
+      catch: (cause) => unreachable(request, cause),
+    })
+
+  const unreachable = (request: ApiRequest, cause: unknown) =>
+    new ClusterUnavailable({
+      operation: `${request.method} ${request.object}`,
+      message:
+        cause instanceof Error ? `${cause.name} ${"code" in cause ? String(cause.code) : ""}`.trim() : "unreachable",
+    })
+
+  const textOf = (request: ApiRequest, answer: Answer) =>
+    Effect.tryPromise({ try: () => answer.body.text(), catch: (cause) => unreachable(request, cause) })
+
+  const check = Effect.fnUntraced(function* (request: ApiRequest, answer: Answer) {
+    if (answer.statusCode < 300) return
+    if (answer.statusCode === 401) credentials = undefined
+    const body = yield* textOf(request, answer)
+    return yield* Effect.fail(errorOf(answer.statusCode, body, request.object, `${request.method} ${request.object}`))
+  })
+
+  return {
+    /** The answer's JSON. */
+    send: (request: ApiRequest): Effect.Effect<unknown, ApiError> =>
+      Effect.gen(function* () {
+        const answer = yield* open(request, 10_000)
+        yield* check(request, answer)
+        const body = yield* textOf(request, answer)
+        return yield* Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Unknown))(body).pipe(
+          Effect.mapError((cause) => unreachable(request, cause)),
+        )
+      }).pipe(
+        Effect.timeoutOrElse({
+          duration: timeout,
+          orElse: () =>
+            Effect.fail(
+              new ClusterUnavailable({
+                operation: `${request.method} ${request.object}`,
+                message: "no answer in 10 s",
+              }),
+            ),
+        }),
+      ),
+    /** The answer's lines as they come, until the server closes it. */
+    lines: (request: ApiRequest): Stream.Stream<string, ApiError> =>
+      Stream.unwrap(
+        Effect.gen(function* () {
+          const answer = yield* Effect.acquireRelease(open(request, silence), (one) =>
+            Effect.sync(() => {
+              // Destroying a body that is still coming is reported on the body itself.
+              one.body.on("error", () => {})
+              one.body.destroy()
+            }),
+          )
+          yield* check(request, answer)
+          return Stream.fromAsyncIterable<Uint8Array, ApiError>(answer.body, (cause) =>
+            unreachable(request, cause),
+          ).pipe(
+            Stream.decodeText(),
+            Stream.splitLines,
+            Stream.filter((line) => line !== ""),
+          )
+        }),
+      ),
+  }
+}
+
+export type ApiTransport = ReturnType<typeof make>
