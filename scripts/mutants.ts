@@ -5,6 +5,7 @@
 import { spawn } from "node:child_process"
 import { readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { ownName } from "../packages/domain/src/live/EmbeddedPostgres/Processes.ts"
 import { copies, copyCheckout, removeDeadCopies } from "./mutants/copy.ts"
 import { mutants } from "./mutants/list.ts"
 import type { Mutant } from "./mutants/mutant.ts"
@@ -46,7 +47,7 @@ if (args.includes("--list")) {
 
 const root = join(import.meta.dirname, "..")
 const berth = join(root, ".berth")
-const copy = join(copies(berth), String(process.pid))
+const copy = join(copies(berth), ownName())
 const report = join(copy, ".berth", "report.json")
 /** A fault may make a suite hang; that is no verdict. */
 const patience = 180_000

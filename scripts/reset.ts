@@ -7,7 +7,7 @@ import { basename, join, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { erase, inspect } from "../packages/domain/src/live/EmbeddedPostgres.ts"
-import { isAlive } from "../packages/domain/src/live/EmbeddedPostgres/Processes.ts"
+import { isAlive, livingPid } from "../packages/domain/src/live/EmbeddedPostgres/Processes.ts"
 import { closeRunNow } from "../packages/domain/src/testing/TestFolder.ts"
 import { removeDeadCopies } from "./mutants/copy.ts"
 
@@ -40,18 +40,19 @@ const postgres = { folder: join(folder, "postgres") }
 
 const reset = Effect.gen(function* () {
   const { home, users } = yield* inspect(postgres)
-  const runs = globSync("test/*", { cwd: folder }).map((path) => Number(basename(path)))
-  const mutants = globSync("mutants/*", { cwd: folder }).map((path) => Number(basename(path)))
+  const runs = globSync("test/*", { cwd: folder }).map((path) => basename(path))
+  const mutants = globSync("mutants/*", { cwd: folder }).map((path) => basename(path))
   const named = globSync("{*,run/*}.pid", { cwd: folder }).map((file) =>
     Number(readFileSync(join(folder, file), "utf8")),
   )
-  const running = [...new Set([...users, ...[...runs, ...mutants, ...named].filter(isAlive)])].sort((a, b) => a - b)
+  const testing = [...runs, ...mutants].flatMap((name) => livingPid(name) ?? [])
+  const running = [...new Set([...users, ...testing, ...named.filter(isAlive)])].sort((a, b) => a - b)
   if (running.length > 0) {
     const [what, it] = running.length === 1 ? ["process", "it"] : ["processes", "them"]
     return end(false, `A Berth runs in ${folder} (${what} ${running.join(", ")}): stop ${it} first`, { running })
   }
   yield* Effect.try(() => {
-    for (const run of runs) closeRunNow(join(folder, "test", String(run)))
+    for (const run of runs) closeRunNow(join(folder, "test", run))
     removeDeadCopies(folder)
   })
   yield* erase(postgres)

@@ -5,7 +5,7 @@
 import { execFileSync } from "node:child_process"
 import { cpSync, existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, statSync, symlinkSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { isAlive } from "../../packages/domain/src/live/EmbeddedPostgres/Processes.ts"
+import { livingPid } from "../../packages/domain/src/live/EmbeddedPostgres/Processes.ts"
 import { closeRunNow } from "../../packages/domain/src/testing/TestFolder.ts"
 
 /** Every file that stands in the checkout and is not ignored. */
@@ -55,9 +55,9 @@ export const copies = (berth: string): string => join(berth, "mutants")
 
 /** Removes copies whose process is gone, and the servers of the tests that ran in them. */
 export const removeDeadCopies = (berth: string): void => {
-  for (const pid of existsSync(copies(berth)) ? readdirSync(copies(berth)) : []) {
-    if (isAlive(Number(pid))) continue
-    const copy = join(copies(berth), pid)
+  for (const name of existsSync(copies(berth)) ? readdirSync(copies(berth)) : []) {
+    if (livingPid(name) !== undefined) continue
+    const copy = join(copies(berth), name)
     const runs = join(copy, ".berth", "test")
     for (const run of existsSync(runs) ? readdirSync(runs) : []) closeRunNow(join(runs, run))
     rmSync(copy, { recursive: true, force: true, maxRetries: 3 })

@@ -1,5 +1,5 @@
 /**
- * Where a run of the tests keeps its servers: `.berth/test/<pid>`. Each server leaves a pid file there, so that what a
+ * Where a run of the tests keeps its servers: `.berth/test/<process>`. Each server leaves a pid file there, so that what a
  * run killed with -9 left behind is found and removed by the next one.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs"
@@ -9,7 +9,7 @@ import { erase } from "../live/EmbeddedPostgres.ts"
 import { attempt } from "../live/EmbeddedPostgres/Failure.ts"
 import { erasePlace, existingHome } from "../live/EmbeddedPostgres/Place.ts"
 import { findPostmaster } from "../live/EmbeddedPostgres/Postmaster.ts"
-import { isAlive, signal } from "../live/EmbeddedPostgres/Processes.ts"
+import { isAlive, livingPid, ownName, signal } from "../live/EmbeddedPostgres/Processes.ts"
 
 /** The checkout. */
 export const root = join(import.meta.dirname, "../../../..")
@@ -25,10 +25,10 @@ export const postgresFolder = (run: string) => join(run, "postgres")
 export const openRun = Effect.fnUntraced(function* () {
   const others = yield* attempt(runs, () => {
     mkdirSync(runs, { recursive: true })
-    return readdirSync(runs).filter((name) => Number(name) === process.pid || !isAlive(Number(name)))
+    return readdirSync(runs).filter((name) => name === ownName() || livingPid(name) === undefined)
   })
   for (const name of others) yield* closeRun(join(runs, name))
-  const run = join(runs, String(process.pid))
+  const run = join(runs, ownName())
   yield* attempt(run, () => mkdirSync(run))
   return run
 })

@@ -32,7 +32,16 @@ export const isAlive = (pid: number): boolean => {
 }
 
 /** When the process began, in the kernel's own unit: tells a pid from the same pid given out again. */
-export const birthOf = (pid: number): string => stat(pid)?.[19] ?? "0"
+const birthOf = (pid: number): string => stat(pid)?.[19] ?? "0"
+
+/** A name for this process that no later process will have: pid and birth. */
+export const ownName = (): string => `${process.pid}-${birthOf(process.pid)}`
+
+/** The pid behind such a name, which may have a suffix, while that very process lives. */
+export const livingPid = (name: string): number | undefined => {
+  const [pid = 0, birth] = name.split("-").map(Number)
+  return isAlive(pid) && birthOf(pid) === String(birth) ? pid : undefined
+}
 
 /** Whether this pid is the Postgres server that works in this data folder. */
 export const isPostmasterOf = (pid: number, data: string): boolean => {

@@ -5,7 +5,7 @@
  */
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { birthOf, isAlive } from "./Processes.ts"
+import { livingPid, ownName } from "./Processes.ts"
 
 export interface Tenants {
   /** Pids of those who use the server now. */
@@ -13,8 +13,7 @@ export interface Tenants {
   /** Whether someone is about to stop the server. */
   someoneLeaves(): boolean
   signIn(): string
-  signOut(name: string): void
-  /** Signs out and, for as long as `stopIfAlone` may stop the server, says so. */
+  /** Says that the server may be stopped from now until `endLeaving`, and signs out. */
   beginLeaving(name: string): void
   endLeaving(name: string): void
 }
@@ -31,8 +30,8 @@ export const tenants = (home: string): Tenants => {
       return []
     }
     return names.flatMap((name) => {
-      const [pid = 0, birth] = name.split("-").map(Number)
-      if (isAlive(pid) && birthOf(pid) === String(birth)) return [pid]
+      const pid = livingPid(name)
+      if (pid !== undefined) return [pid]
       rmSync(join(folder, name), { force: true })
       return []
     })
@@ -46,11 +45,10 @@ export const tenants = (home: string): Tenants => {
     present: () => living(users),
     someoneLeaves: () => living(leaving).length > 0,
     signIn: () => {
-      const name = `${process.pid}-${birthOf(process.pid)}-${Math.random().toString(36).slice(2, 10)}`
+      const name = `${ownName()}-${Math.random().toString(36).slice(2, 10)}`
       mark(users, name)
       return name
     },
-    signOut: (name) => rmSync(join(users, name), { force: true }),
     beginLeaving: (name) => {
       mark(leaving, name)
       rmSync(join(users, name), { force: true })
