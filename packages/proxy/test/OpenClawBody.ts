@@ -30,7 +30,7 @@ export const openClawBody = (more: object = {}) => ({
   messages: [
     {
       role: "system",
-      content: `<!-- attempt:STABLE -->\nYou are a personal assistant.\n## Tooling\n${Array.from({ length: 330 }, (_, index) => sentence(index)).join("")}`,
+      content: `<!-- attempt:STABLE -->\nYou are a personal assistant.\n## Tooling\n${Array.from({ length: 420 }, (_, index) => sentence(index)).join("")}`,
     },
     { role: "user", content: "[Context] 你好 🦀 The user's name is Zoë." },
     { role: "user", content: [{ type: "text", text: "Help me write Python and review my PRs" }] },
