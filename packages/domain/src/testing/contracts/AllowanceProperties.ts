@@ -1,0 +1,205 @@
+/**
+ * Random histories of one customer over several periods, each step compared with the naive model: admissions, endings,
+ * sweeps, changes, months that pass, and a store that is lost and rebuilt from what Postgres had recorded.
+ */
+import { assert } from "@effect/vitest"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as TestClock from "effect/testing/TestClock"
+import { Allowance, type AllowanceSnapshot } from "../../Allowance.ts"
+import type { UsageEvent } from "../../Usage.ts"
+import { type StreamPlace, UsageEvents } from "../../UsageEvents.ts"
+import { ask, customer, day, settlement, terms } from "./AllowanceFixtures.ts"
+import * as Model from "./AllowanceModel.ts"
+
+const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
+const slot = between(0, 3)
+/** Which call of a slot: its latest, or the one before, to come late or twice. */
+const call = { slot, late: Schema.Boolean }
+const admit = Schema.TaggedStruct("admit", {
+  slot,
+  prompt: between(0, 80),
+  completion: between(0, 600),
+  floor: between(0, 50),
+})
+
+const Step = Schema.Union([
+  // The most common steps stand here twice.
+  admit,
+  Schema.TaggedStruct("admit", { ...admit.fields, prompt: between(0, 10) }),
+  Schema.TaggedStruct("settle", { ...call, tokens: between(0, 700) }),
+  Schema.TaggedStruct("settle", { ...call, tokens: between(0, 70) }),
+  Schema.TaggedStruct("release", call),
+  Schema.TaggedStruct("renew", call),
+  Schema.TaggedStruct("sweep", {}),
+  Schema.TaggedStruct("wait", { seconds: between(1, 100) }),
+  Schema.TaggedStruct("leap", { days: between(1, 40) }),
+  Schema.TaggedStruct("change", {
+    plan: between(0, 1_500),
+    nextPlan: between(0, 1_500),
+    packs: between(-400, 600),
+    paused: between(0, 5),
+    serviceDays: between(0, 200),
+  }),
+  Schema.TaggedStruct("record", {}),
+  Schema.TaggedStruct("lose", {}),
+])
+export const Steps = Schema.Array(Step).check(Schema.isMinLength(20), Schema.isMaxLength(80))
+
+const anchor = Date.UTC(2025, 11, 31, 8)
+const start = Model.endOf(0) - 2 * day
+
+const told = (event: UsageEvent): string => {
+  switch (event._tag) {
+    case "period":
+      return `period ${event.period} until ${event.endsAt} with ${event.plan}`
+    case "lost":
+      return `lost ${event.requestId}:${event.attempt} ${event.ask}`
+    default:
+      return `${event._tag === "usage" ? "settled" : "corrected"} ${event.requestId}:${event.attempt} ${event.charge}`
+  }
+}
+
+/** One sweep tells its losses in any order. */
+const inOrder = (lines: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const sorted: Array<string> = []
+  let lost: Array<string> = []
+  for (const line of [...lines, ""]) {
+    if (line.startsWith("lost")) lost.push(line)
+    else {
+      sorted.push(...lost.sort(), line)
+      lost = []
+    }
+  }
+  return sorted
+}
+
+/** Plays a history on the store at hand, which is empty, and fails at the first difference. */
+export const play = Effect.fn(function* (steps: typeof Steps.Type) {
+  const allowance = yield* Allowance
+  const stream = yield* UsageEvents
+  yield* TestClock.setTime(start)
+  const given = terms({ anchor, serviceUntil: start + 120 * day })
+  const model = Model.initial(start, given, 200)
+  const attempts = new Map<number, number>()
+  const heard: Array<string> = []
+  let place: StreamPlace = { epoch: "", cursor: "0-0" }
+  let recorded: AllowanceSnapshot | undefined
+
+  const listen = Effect.gen(function* () {
+    const { epoch, events } = yield* stream.after(place, 1_000)
+    heard.push(...events.map((one) => told(one.event)))
+    place = { epoch, cursor: events.at(-1)?.cursor ?? place.cursor }
+  })
+  const record = Effect.gen(function* () {
+    yield* listen
+    const { rev, period, packs } = model
+    const older = Array.from({ length: period }, (_, number) => ({
+      period: number,
+      used: model.used[number] ?? 0,
+      plan: model.plans[number] ?? 0,
+    }))
+    const now = { rev, terms: model.terms, period, periodEnd: Model.endOf(period), packs }
+    recorded = { ...now, customerId: customer, used: model.used[period] ?? 0, older: older.slice(-3), recorded: place }
+    yield* stream.trim(place)
+    return recorded
+  })
+  const named = (number: number, late: boolean): Model.Call | undefined => {
+    const found = model.calls[`r${number}:${(attempts.get(number) ?? 1) - (late ? 1 : 0)}`]
+    // What ended a day ago is forgotten, and its calls with it.
+    return found !== undefined && (found.end === undefined || model.now < found.endedAt + day) ? found : undefined
+  }
+
+  yield* allowance.rebuild(yield* record)
+  yield* TestClock.adjust("30 seconds")
+  for (const step of steps) {
+    model.now = yield* Clock.currentTimeMillis
+    switch (step._tag) {
+      case "admit": {
+        const last = model.calls[`r${step.slot}:${attempts.get(step.slot) ?? 1}`]
+        if (last !== undefined && !last.open) attempts.set(step.slot, last.hold.attempt + 1)
+        const attempt = attempts.get(step.slot) ?? 1
+        attempts.set(step.slot, attempt)
+        const { prompt, completion, floor } = step
+        const asked = ask(`r${step.slot}`, { attempt, prompt, completion, floor })
+        const { customerId, requestId } = asked
+        const admission = yield* allowance.admit(asked)
+        const repeated = last?.open === true
+        assert.deepStrictEqual(
+          admission,
+          Model.admit(model, { customerId, requestId, attempt }, prompt, completion, floor),
+        )
+        if (admission._tag === "Admitted" && !repeated) assert.isAtLeast(admission.remaining, 0)
+        break
+      }
+      case "settle": {
+        const found = named(step.slot, step.late)
+        if (found === undefined) break
+        const result = yield* allowance.settle(settlement(found.hold, step.tokens))
+        assert.strictEqual(result, Model.settle(model, found, step.tokens))
+        break
+      }
+      case "release": {
+        const found = named(step.slot, step.late)
+        if (found === undefined) break
+        yield* allowance.release(found.hold)
+        Model.release(model, found)
+        break
+      }
+      case "renew": {
+        const found = named(step.slot, step.late)
+        if (found === undefined) break
+        yield* allowance.renew([found.hold])
+        Model.renew(model, found)
+        break
+      }
+      case "sweep": {
+        assert.strictEqual(yield* allowance.sweep, Model.sweep(model))
+        break
+      }
+      case "wait": {
+        yield* TestClock.adjust(step.seconds * 1_000)
+        break
+      }
+      case "leap": {
+        // A day on, the store would not know any more that a hold put back had been lost before, and tell it again.
+        if (Object.values(model.calls).some(({ open, end }) => open && end !== undefined)) break
+        yield* TestClock.adjust(step.days * day)
+        break
+      }
+      case "change": {
+        const next = terms({
+          anchor,
+          plan: step.plan,
+          nextPlan: step.nextPlan,
+          paused: step.paused === 0,
+          serviceUntil: model.now + step.serviceDays * day,
+        })
+        const opensNext = model.now >= Model.endOf(model.period)
+        const period = model.period + (opensNext ? 1 : 0)
+        const changed = { customerId: customer, rev: model.rev + 1, period, terms: next, packsDelta: step.packs }
+        assert.strictEqual(yield* allowance.apply(changed), "applied")
+        assert.strictEqual(yield* allowance.apply(changed), "skipped")
+        Model.change(model, next, step.packs, opensNext)
+        break
+      }
+      case "record": {
+        yield* record
+        break
+      }
+      case "lose": {
+        yield* allowance.forget(customer)
+        // Postgres knows every change, and of the usage what was recorded.
+        const known = recorded?.rev === model.rev ? recorded : yield* record
+        assert.strictEqual(yield* allowance.rebuild(known), "rebuilt")
+        break
+      }
+    }
+    model.now = yield* Clock.currentTimeMillis
+    assert.deepStrictEqual(Option.getOrThrow(yield* allowance.view(customer)), Model.view(model))
+  }
+  yield* listen
+  assert.deepStrictEqual(inOrder(heard), inOrder(model.told))
+})
