@@ -9,7 +9,7 @@ import { ModelId, SoldTierId } from "@berth/domain/Tiers"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import * as Schema from "effect/Schema"
 import { Conversation, Message } from "./Messages.ts"
-import { AdminOnly, Authenticated } from "./Session.ts"
+import { AdminOnly, Authenticated, Forbidden } from "./Session.ts"
 
 export class NotFound extends Schema.TaggedError<NotFound>()(
   "NotFound",
@@ -41,6 +41,8 @@ export class SessionGroup extends HttpApiGroup.make("session")
     HttpApiEndpoint.post("open", "/", {
       payload: Schema.Struct({ bearer: Schema.optionalKey(Schema.Boolean) }),
       success: SessionView,
+      /** A page of another site asked. */
+      error: Forbidden,
     }),
   )
   .prefix("/api/session")
