@@ -7,4 +7,4 @@ export const paths = {
   canceled: "/checkout/canceled",
 } as const
 
-export const pagePaths: ReadonlyArray<string> = Object.values(paths)
+export const pagePaths: ReadonlyArray<`/${string}`> = Object.values(paths)

@@ -55,7 +55,9 @@ export const Frame = () => {
   // The chat fills the screen and scrolls inside itself, so that the composer stays under the thumb.
   const { pathname } = useLocation()
   const isFilled = pathname === paths.chat
-  useEffect(() => window.scrollTo(0, 0), [pathname])
+  useEffect(() => {
+    void window.scrollTo(0, 0)
+  }, [pathname])
   return (
     <div className={clsx("flex flex-col", isFilled ? "h-dvh" : "min-h-dvh")}>
       <a

@@ -1,0 +1,109 @@
+/**
+ * The built pages. Invariant: `dist/web` holds one whole build, and `sources.sha256` in it says of which sources; a build
+ * happens beside it and takes its place at the end. On failure the old bundle stays, and the error says what to do.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
+import * as Path from "effect/Path"
+import type { PlatformError } from "effect/PlatformError"
+import * as Schema from "effect/Schema"
+import { createHash } from "node:crypto"
+
+/** Vite could not build: a broken source, or its packages are not installed. */
+export class BundleFailed extends Schema.TaggedError<BundleFailed>()("BundleFailed", {
+  message: Schema.String,
+  cause: Schema.Defect(),
+}) {}
+
+export interface Bundle {
+  readonly root: string
+  /** How long the build took; undefined if what was there is current. */
+  readonly builtInMs: number | undefined
+}
+
+const stampName = "sources.sha256"
+
+/** Everything that the bundle is made from, relative to this package. Packages from npm are named by package.json. */
+const sources = ["src/web", "src/api", "vite.config.ts", "package.json", "../domain/src/Tiers.ts", "../domain/src/Lifecycle.ts"]
+
+const locate = Effect.gen(function* () {
+  const path = yield* Path.Path
+  const home = path.resolve(import.meta.dirname, "../..")
+  return { path, home, dist: path.join(home, "dist"), root: path.join(home, "dist", "web") }
+})
+
+/** One digest over names and contents, the same on every machine. */
+const digestOf = Effect.fn("WebBundle.digest")(function* (home: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const files = yield* Effect.forEach(sources, (source) =>
+    Effect.gen(function* () {
+      const at = path.join(home, source)
+      if ((yield* fs.stat(at)).type !== "Directory") return [source]
+      const inside = yield* fs.readDirectory(at, { recursive: true })
+      return inside.map((name) => `${source}/${name.split(path.sep).join("/")}`)
+    }),
+  )
+  const hash = createHash("sha256")
+  for (const file of files.flat().sort()) {
+    const at = path.join(home, file)
+    if ((yield* fs.stat(at)).type === "Directory") continue
+    hash.update(`${file}\0`).update(yield* fs.readFile(at)).update("\0")
+  }
+  return hash.digest("hex")
+})
+
+/** Loaded only when something is to be built: a start with a current bundle needs no Vite. */
+const viteBuild = (home: string, outDir: string, isQuiet: boolean) =>
+  Effect.tryPromise({
+    try: () =>
+      import("vite").then((vite) =>
+        vite.build({
+          configFile: `${home}/vite.config.ts`,
+          mode: "production",
+          logLevel: isQuiet ? "error" : "info",
+          build: { outDir },
+        }),
+      ),
+    catch: (cause) => {
+      const reason = cause instanceof Error ? cause.message : String(cause)
+      return new BundleFailed({ message: `the pages could not be built (npm ci, then npm run build:web): ${reason}`, cause })
+    },
+  })
+
+/** Builds the pages, whatever is there. */
+export const build: (options: {
+  readonly isQuiet: boolean
+}) => Effect.Effect<Bundle, BundleFailed | PlatformError, FileSystem.FileSystem | Path.Path> = Effect.fn(
+  "WebBundle.build",
+)(
+  function* ({ isQuiet }) {
+    const fs = yield* FileSystem.FileSystem
+    const { path, home, dist, root } = yield* locate
+    const begun = yield* Clock.currentTimeMillis
+    const digest = yield* digestOf(home)
+    yield* fs.makeDirectory(dist, { recursive: true })
+    // Two processes may build at once: each in a folder of its own, and the last one's stays.
+    const fresh = yield* fs.makeTempDirectoryScoped({ directory: dist, prefix: "web-" })
+    const made = path.join(fresh, "new")
+    yield* viteBuild(home, made, isQuiet)
+    yield* fs.writeFileString(path.join(made, stampName), `${digest}\n`)
+    yield* fs.rename(root, path.join(fresh, "old")).pipe(Effect.ignore)
+    yield* fs.rename(made, root)
+    return { root, builtInMs: (yield* Clock.currentTimeMillis) - begun }
+  },
+  Effect.scoped,
+)
+
+/** The bundle of today's sources, built if it is missing or stale. */
+export const ensure: Effect.Effect<Bundle, BundleFailed | PlatformError, FileSystem.FileSystem | Path.Path> = Effect.gen(
+  function* () {
+    const fs = yield* FileSystem.FileSystem
+    const { path, home, root } = yield* locate
+    const stamp = yield* Effect.option(fs.readFileString(path.join(root, stampName)))
+    const isCurrent = Option.isSome(stamp) && stamp.value.trim() === (yield* digestOf(home))
+    return isCurrent ? { root, builtInMs: undefined } : yield* build({ isQuiet: true })
+  },
+).pipe(Effect.withSpan("WebBundle.ensure"))
