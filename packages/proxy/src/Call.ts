@@ -128,7 +128,7 @@ export class Call {
       return
     }
     const visible = this.#scan.push(chunk)
-    if (!this.#attached || visible === undefined || visible.length === 0) return
+    if (!this.#attached || this.#response.destroyed || visible === undefined || visible.length === 0) return
     if (!this.#response.write(visible)) controller.pause()
   }
 

@@ -39,7 +39,9 @@ special.fill(1, 0, 0x20)
 special[quote] = 1
 special[backslash] = 1
 
-const simpleEscapes = new Set(Array.from('"\\/bfnrt', (one) => one.charCodeAt(0)))
+/** 1 for bytes that may follow a backslash by themselves. */
+const simpleEscape = new Uint8Array(256)
+for (const one of '"\\/bfnrt') simpleEscape[one.charCodeAt(0)] = 1
 
 const isHex = (byte: number): boolean =>
   (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x46) || (byte >= 0x61 && byte <= 0x66)
@@ -70,7 +72,7 @@ const skipString = (bytes: Uint8Array, from: number): number => {
     if (escape === 0x75) {
       for (let digit = at + 2; digit < at + 6; digit++) if (!isHex(bytes[digit] ?? 0)) return malformed
       at += 6
-    } else if (simpleEscapes.has(escape)) at += 2
+    } else if (simpleEscape[escape] === 1) at += 2
     else return malformed
   }
 }
@@ -159,6 +161,10 @@ export const membersOf = (bytes: Uint8Array): ReadonlyArray<Member> | undefined 
   const to = eachMember(bytes, from, 0, members)
   return to !== malformed && skipSpace(bytes, to) === bytes.length ? members : undefined
 }
+
+/** Whether a value within text that was scanned before is an array with something in it. */
+export const isFilledArray = (bytes: Uint8Array, from: number): boolean =>
+  bytes[from] === openBracket && bytes[skipSpace(bytes, from + 1)] !== closeBracket
 
 /** The members of an object within text that was scanned before; undefined if the value there is no object. */
 export const membersAt = (bytes: Uint8Array, from: number): ReadonlyArray<Member> | undefined => {

@@ -10,7 +10,7 @@ import { Settings } from "./Settings.ts"
 export interface Upstream {
   readonly apiKey: Redacted.Redacted<string>
   /** With the version: `https://api.moonshot.cn/v1`. */
-  readonly baseUrl: string
+  readonly baseUrl: URL
 }
 
 /** A thinking model may be silent for minutes before it answers. */
@@ -30,12 +30,11 @@ export class Kimi extends Context.Service<
       Kimi,
       Effect.gen(function* () {
         const { upstreamSlots } = yield* Settings
-        const url = new URL(baseUrl)
-        const path = `${url.pathname.replace(/\/+$/, "")}/chat/completions`
+        const path = `${baseUrl.pathname.replace(/\/+$/, "")}/chat/completions`
         const pool = yield* Effect.acquireRelease(
           Effect.sync(
             () =>
-              new Pool(url.origin, {
+              new Pool(baseUrl.origin, {
                 connections: upstreamSlots,
                 headersTimeout: firstByteMillis,
                 bodyTimeout: silenceMillis,
@@ -65,7 +64,7 @@ export class Kimi extends Context.Service<
     Effect.gen(function* () {
       return Kimi.layerOf({
         apiKey: yield* Config.Redacted("KIMI_API_KEY"),
-        baseUrl: yield* Config.String("KIMI_BASE_URL").pipe(Config.withDefault("https://api.moonshot.cn/v1")),
+        baseUrl: yield* Config.URL("KIMI_BASE_URL").pipe(Config.withDefault(new URL("https://api.moonshot.cn/v1"))),
       })
     }),
   )

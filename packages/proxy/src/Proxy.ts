@@ -40,6 +40,13 @@ export const server = (): Server => {
     noDelay: true,
   })
   made.maxHeadersCount = 100
+  // Node closes idle connections once, when it stops listening; one that falls idle later would hold up the shutdown.
+  const close = made.close.bind(made)
+  made.close = (done) => {
+    const timer = setInterval(() => made.closeIdleConnections(), 50)
+    made.once("close", () => clearInterval(timer))
+    return close(done)
+  }
   return made
 }
 

@@ -7,7 +7,7 @@ import { isUtf8 } from "node:buffer"
 import { type ModelId, models } from "@berth/domain/Tiers"
 import * as Result from "effect/Result"
 import { InvalidRequest } from "./Errors.ts"
-import { elementsAt, type Member, membersAt, membersOf, textOf, valueAt } from "./JsonSpans.ts"
+import { elementsAt, isFilledArray, type Member, membersAt, membersOf, textOf, valueAt } from "./JsonSpans.ts"
 
 export interface Shape {
   readonly model: string
@@ -113,10 +113,8 @@ const checkMember = (bytes: Uint8Array, member: Member): string | undefined => {
   switch (member.key) {
     case "model":
       return typeof value() === "string" ? undefined : "`model` must be a string."
-    case "messages": {
-      const messages = elementsAt(bytes, member.valueFrom)
-      return messages !== undefined && messages.length > 0 ? undefined : "`messages` must be a non-empty array."
-    }
+    case "messages":
+      return isFilledArray(bytes, member.valueFrom) ? undefined : "`messages` must be a non-empty array."
     case "tools":
       return checkTools(bytes, member)
     case "stream": {

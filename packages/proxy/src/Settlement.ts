@@ -87,7 +87,9 @@ export class Settlement extends Context.Service<
       }
 
       const renew = Effect.suspend(() => (holds.size === 0 ? Effect.void : allowance.renew([...holds.values()]))).pipe(
-        Effect.catchTag("StoreUnavailable", (error) => Effect.logWarning("holds not renewed", error)),
+        Effect.catchTag("StoreUnavailable", (error) =>
+          Effect.logWarning("holds not renewed", error.store, error.operation),
+        ),
       )
       const sweep = allowance.sweep.pipe(
         Effect.flatMap((lost) => (lost === 0 ? Effect.void : Metric.update(Metrics.lost, lost))),

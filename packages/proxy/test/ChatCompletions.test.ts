@@ -46,4 +46,55 @@ describe("a metered request", () => {
       assert.deepInclude(events[0], { _tag: "usage", charge: 57, estimated: false })
     }),
   )
+
+  it.live("lets none of the upstream's headers through but what describes the body", () =>
+    Effect.gen(function* () {
+      const alice = World.customer("alice")
+      const world = yield* World.start({
+        customers: [alice],
+        behaviour: (received, response) => {
+          response.setHeader("set-cookie", "acw_tc=upstream")
+          response.setHeader("msh-org-id", "org-1")
+          response.setHeader("x-request-id", "upstream-id")
+          Stub.answering({ prompt: 1, completion: 1 })(received, response)
+        },
+      })
+      const { headers } = yield* World.chat(world, alice.token)
+      assert.deepStrictEqual(
+        [...headers.keys()].filter((name) => !["connection", "date", "keep-alive"].includes(name)),
+        ["content-length", "content-type", "x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-request-id"],
+      )
+      assert.match(headers.get("x-request-id") ?? "", /^req_/)
+    }),
+  )
+
+  it.live(
+    "asks for no more than the allowance has left, and for the tier's default when the client names nothing",
+    () =>
+      Effect.gen(function* () {
+        const rich = World.customer("rich")
+        const poor = World.customer("poor", { plan: 5_000 })
+        const world = yield* World.start({ customers: [rich, poor] })
+        yield* World.chat(world, rich.token)
+        yield* World.chat(world, poor.token, World.chatBody({ max_completion_tokens: 100_000 }))
+        assert.strictEqual(world.stub.received[0]?.body.max_completion_tokens, 16_384)
+        assert.isBelow(world.stub.received[1]?.body.max_completion_tokens, 5_000)
+        assert.isAbove(world.stub.received[1]?.body.max_completion_tokens, 4_500)
+      }),
+  )
+
+  it.live("is settled at the last of several differing reports, never at their sum", () =>
+    Effect.gen(function* () {
+      const alice = World.customer("alice")
+      const world = yield* World.start({
+        customers: [alice],
+        behaviour: (_received, response) => {
+          response.writeHead(200, { "content-type": "text/event-stream" })
+          response.end(Stub.finish({ prompt: 10, completion: 1 }) + Stub.finish({ prompt: 10, completion: 5 }))
+        },
+      })
+      yield* World.chat(world, alice.token, World.chatBody({ stream: true }))
+      assert.strictEqual((yield* world.settled(alice)).used, 15)
+    }),
+  )
 })

@@ -1,7 +1,7 @@
 /** The npm client that most customers' tools are built on, and OpenClaw's own shape of request, through the proxy. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import OpenAI from "openai"
+import OpenAI, { RateLimitError } from "openai"
 import { openClawBody } from "./OpenClawBody.ts"
 import * as Stub from "./StubUpstream.ts"
 import * as World from "./World.ts"
@@ -59,8 +59,8 @@ describe("the openai client", () => {
           (error: unknown) => error,
         ),
       )
-      assert.instanceOf(refused, OpenAI.RateLimitError)
-      const error = refused as InstanceType<typeof OpenAI.RateLimitError>
+      assert.instanceOf(refused, RateLimitError)
+      const error = refused as RateLimitError
       assert.strictEqual(error.code, "usage_limit_reached")
       assert.match(error.message, /^429 Monthly usage limit reached\. Resets December 1, 2099\. Top up at http/)
     }),

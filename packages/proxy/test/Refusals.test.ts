@@ -33,6 +33,14 @@ const flaky = (down: { now: boolean }): Layer.Layer<Allowance | UsageEvents> =>
     Layer.fresh(World.memory),
   )
 
+const backlogged: Layer.Layer<Allowance | UsageEvents> = Layer.provideMerge(
+  Layer.effect(
+    Allowance,
+    Effect.map(Allowance, (memory) => ({ ...memory, admit: () => Effect.succeed({ _tag: "Backlogged" } as const) })),
+  ),
+  Layer.fresh(World.memory),
+)
+
 const refusedWith = (
   name: string,
   expected: { status: number; error: Record<string, unknown>; retryAfter?: string },
@@ -164,6 +172,31 @@ describe("a refused request", () => {
     () => one({ blocked: true }),
   )
   refusedWith(
+    "after the service has ended gets 403 with the day, and none of the words that lock an agent out",
+    {
+      status: 403,
+      error: {
+        message: "Your plan ended on March 1, 2026. Renew it at http://127.0.0.1:3000/usage",
+        type: "permission_error",
+        code: "service_ended",
+        param: null,
+      },
+    },
+    () => one({ periodEnd: Date.UTC(2026, 2, 1), serviceUntil: Date.UTC(2026, 2, 1) }),
+  )
+  refusedWith(
+    "while too much usage waits to be recorded gets 503",
+    {
+      status: 503,
+      retryAfter: "2",
+      error: server(
+        "recording_behind",
+        "Usage cannot be recorded at the moment, so nothing is admitted. Try again in a moment.",
+      ),
+    },
+    () => one({}, undefined, { allowance: backlogged }),
+  )
+  refusedWith(
     "while Redis is away gets 503 with Retry-After 2",
     {
       status: 503,
@@ -259,6 +292,19 @@ describe("a refused request", () => {
       })
       assert.strictEqual(status, "HTTP/1.1 413 Payload Too Large")
       assert.strictEqual((yield* World.chat(world, alice.token)).status, 200)
+    }),
+  )
+
+  it.live("with a compressed body gets 415", () =>
+    Effect.gen(function* () {
+      const alice = World.customer("alice")
+      const world = yield* World.start({ customers: [alice] })
+      const response = yield* Effect.promise(() =>
+        World.post(world, alice.token, "x", {
+          headers: { authorization: `Bearer ${alice.token}`, "content-encoding": "gzip" },
+        }),
+      )
+      assert.strictEqual(response.status, 415)
     }),
   )
 

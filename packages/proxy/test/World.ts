@@ -30,7 +30,12 @@ let minted = 0
 /** Each has a token of their own; the same number gives the same one. */
 export const customer = (
   name: string,
-  { plan = 1_000_000, used = 0, ...terms }: Partial<AllowanceTerms> & { readonly used?: number } = {},
+  {
+    plan = 1_000_000,
+    used = 0,
+    periodEnd = Date.UTC(2099, 11, 1),
+    ...terms
+  }: Partial<AllowanceTerms> & { readonly used?: number; readonly periodEnd?: number } = {},
 ): Customer => {
   const token = Redacted.value(mint(Uint8Array.from({ length: 32 }, (_, index) => (index * 7 + ++minted) % 256)))
   const customerId = CustomerId.make(name)
@@ -41,7 +46,7 @@ export const customer = (
       customerId,
       rev: 1,
       period: 0,
-      periodEnd: Date.UTC(2099, 11, 1),
+      periodEnd,
       packs: 0,
       used,
       older: [],
@@ -88,7 +93,7 @@ export const start = Effect.fnUntraced(function* (options: Options) {
       Layer.provideMerge(
         NodeHttpServer.layer(Proxy.server, { port: 0, host: "127.0.0.1", gracefulShutdownTimeout: 0 }),
       ),
-      Layer.provide(Kimi.layerOf({ apiKey: Redacted.make(upstreamKey), baseUrl: stub.baseUrl })),
+      Layer.provide(Kimi.layerOf({ apiKey: Redacted.make(upstreamKey), baseUrl: new URL(stub.baseUrl) })),
       Layer.provideMerge(stores),
       Layer.provide(settings),
     ),

@@ -178,7 +178,7 @@ export const layer: Layer.Layer<Kimi, ServeError, EmbeddedKimi | Settings> = Lay
   Effect.map(HttpServer.HttpServer, ({ address }) =>
     Kimi.layerOf({
       apiKey: Redacted.make("sk-embedded"),
-      baseUrl: `http://127.0.0.1:${"port" in address ? address.port : 0}/v1`,
+      baseUrl: new URL(`http://127.0.0.1:${"port" in address ? address.port : 0}/v1`),
     }),
   ),
 ).pipe(Layer.provide(layerServer))

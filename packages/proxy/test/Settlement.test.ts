@@ -1,0 +1,83 @@
+/** Holds over time, on a clock that the test moves. */
+import { Allowance, type Hold } from "@berth/domain/Allowance"
+import { RequestId } from "@berth/domain/Ids"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { TestClock } from "effect/testing"
+import { Settings } from "../src/Settings.ts"
+import { Settlement } from "../src/Settlement.ts"
+import * as World from "./World.ts"
+
+const layer = Layer.provideMerge(Settlement.layer, Layer.merge(Layer.fresh(World.memory), Settings.layerOf({})))
+
+/** Opens a hold in the store. */
+const hold = Effect.fnUntraced(function* (who: World.Customer, name: string) {
+  const allowance = yield* Allowance
+  yield* allowance.rebuild(who.snapshot)
+  const admission = yield* allowance.admit({
+    customerId: who.customerId,
+    tokenHash: who.snapshot.terms.tokens[0] ?? "",
+    requestId: RequestId.make(name),
+    attempt: 1,
+    prompt: 100,
+    completion: 1_000,
+    floor: 1_000,
+  })
+  return admission._tag === "Admitted" ? admission.hold : yield* Effect.die(admission._tag)
+})
+const view = (who: World.Customer) =>
+  Effect.map(
+    Allowance.use((allowance) => allowance.view(who.customerId)),
+    Option.getOrThrow,
+  )
+const usage = { prompt: 10, cached: 0, completion: 5, reasoning: 0 }
+const settling = (one: Hold) => ({ hold: one, model: "kimi-k2.6", usage, estimated: false, traceId: "" })
+
+describe("an open hold", () => {
+  it.effect("is renewed for as long as its call lasts, and settled at the end", () =>
+    Effect.gen(function* () {
+      const alice = World.customer("alice")
+      const settlement = yield* Settlement
+      const mine = yield* hold(alice, "long")
+      settlement.opened(mine)
+      for (let minute = 0; minute < 10; minute++) yield* TestClock.adjust("1 minute")
+      assert.strictEqual((yield* view(alice)).held, 1_100)
+      yield* settlement.settle(settling(mine))
+      assert.strictEqual(settlement.open(), 0)
+      const after = yield* view(alice)
+      assert.deepStrictEqual([after.used, after.held], [15, 0])
+    }).pipe(Effect.provide(layer)),
+  )
+
+  it.effect("of a process that died is given up by the sweeper of another, at no charge", () =>
+    Effect.gen(function* () {
+      const alice = World.customer("alice")
+      yield* Settlement
+      yield* hold(alice, "orphan")
+      yield* TestClock.adjust("60 seconds")
+      assert.strictEqual((yield* view(alice)).held, 1_100)
+      yield* TestClock.adjust("60 seconds")
+      const after = yield* view(alice)
+      assert.deepStrictEqual([after.used, after.held], [0, 0])
+    }).pipe(Effect.provide(layer)),
+  )
+
+  it.effect("is concluded once, whoever tries again", () =>
+    Effect.gen(function* () {
+      const alice = World.customer("alice")
+      const settlement = yield* Settlement
+      const freed: Array<string> = []
+      settlement.onFreed((customerId) => freed.push(customerId))
+      const mine = yield* hold(alice, "twice")
+      settlement.opened(mine)
+      yield* settlement.settle(settling(mine))
+      yield* settlement.settle(settling(mine))
+      yield* settlement.giveBack(mine)
+      const after = yield* view(alice)
+      assert.deepStrictEqual([after.used, after.held], [15, 0])
+      assert.include(freed, "alice")
+    }).pipe(Effect.provide(layer)),
+  )
+})
