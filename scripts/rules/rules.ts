@@ -36,7 +36,7 @@ const arrows: Record<string, ReadonlyArray<string>> = {
 }
 
 /** The few places of control that put all the services into one process. */
-const wiring = [/^src\/bin\/berth\.ts$/, /^src\/embedded\//, /^test\/e2e\//, /^bench\//]
+const wiring = [/^src\/bin\/berth(?:\.ts$|\/)/, /^src\/embedded\//, /^test\/e2e\//, /^bench\//]
 
 const drivers = [
   "ioredis",

@@ -35,7 +35,8 @@ export const open = Effect.fn("Inbox.open")(function* (
   })
   yield* Socket.toStream(socket).pipe(
     Stream.decodeText(),
-    Stream.runForEach((text) => Effect.map(decode(text), (event) => events.push(event))),
+    // What is no event is a heartbeat.
+    Stream.runForEach((text) => Effect.ignore(Effect.map(decode(text), (event) => events.push(event)))),
     Effect.forkScoped,
   )
   return {

@@ -1,0 +1,68 @@
+/**
+ * Postgres and Redis of a service of control: the real ones if their variables are given, else the embedded Postgres and
+ * the memory layers, whose content is rebuilt from Postgres. The schema is brought up to date first.
+ */
+import { AgentEvents } from "@berth/domain/AgentEvents"
+import { Allowance } from "@berth/domain/Allowance"
+import { CustomerBus } from "@berth/domain/CustomerBus"
+import { JobQueue } from "@berth/domain/JobQueue"
+import * as AgentEventsRedis from "@berth/domain/live/AgentEventsRedis"
+import * as AllowanceRedis from "@berth/domain/live/AllowanceRedis"
+import * as AllowanceSourcePostgres from "@berth/domain/live/AllowanceSourcePostgres"
+import * as CustomerBusRedis from "@berth/domain/live/CustomerBusRedis"
+import { EmbeddedPostgres } from "@berth/domain/live/EmbeddedPostgres"
+import * as JobQueueRedis from "@berth/domain/live/JobQueueRedis"
+import * as Postgres from "@berth/domain/live/Postgres"
+import { RedisClient } from "@berth/domain/live/RedisClient"
+import * as UsageEventsRedis from "@berth/domain/live/UsageEventsRedis"
+import { migrate } from "@berth/domain/Migrations"
+import { UsageEvents } from "@berth/domain/UsageEvents"
+import { Work } from "@berth/domain/Work"
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+
+/** Where a Berth that runs on this machine keeps everything. `BERTH_DIR`. */
+export const folder = Config.String("BERTH_DIR").pipe(Config.withDefault(".berth"))
+
+const embeddedPostgres = Layer.unwrap(
+  Effect.gen(function* () {
+    const { url } = yield* EmbeddedPostgres
+    return Postgres.layer(url)
+  }),
+).pipe(
+  Layer.provide(Layer.unwrap(Effect.map(folder, (berth) => EmbeddedPostgres.layer({ folder: `${berth}/postgres` })))),
+)
+
+const postgres = (isEmbedded: boolean) => {
+  const client = isEmbedded ? embeddedPostgres : Postgres.layerConfig
+  return Layer.mergeAll(Work.layer, AllowanceSourcePostgres.layer, Layer.effectDiscard(migrate)).pipe(
+    Layer.provideMerge(client),
+  )
+}
+
+/** Every port that Redis serves, in memory. */
+const memory = Layer.mergeAll(
+  Allowance.layerMemory,
+  UsageEvents.layerMemory,
+  JobQueue.layerMemory,
+  AgentEvents.layerMemory,
+  CustomerBus.layerMemory,
+)
+
+/** Every port that Redis serves, on one client for `REDIS_URL`. */
+const redis = Layer.mergeAll(
+  AllowanceRedis.layer,
+  UsageEventsRedis.layer,
+  JobQueueRedis.layer,
+  AgentEventsRedis.layer,
+  CustomerBusRedis.layer,
+).pipe(Layer.provide(RedisClient.layer))
+
+export interface Embedded {
+  readonly postgres: string | undefined
+  readonly redis: string | undefined
+}
+
+export const layer = (embedded: Embedded) =>
+  Layer.merge(postgres(embedded.postgres !== undefined), embedded.redis === undefined ? redis : memory)
