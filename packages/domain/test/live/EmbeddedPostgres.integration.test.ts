@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process"
+import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import {
   chmodSync,
@@ -23,7 +23,7 @@ import * as PgClient from "@effect/sql-pg/PgClient"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import { afterEach } from "vitest"
+import { afterAll, afterEach, beforeAll } from "vitest"
 import { EmbeddedPostgres, EmbeddedPostgresError, erase, inspect, make } from "../../src/live/EmbeddedPostgres.ts"
 import { isAlive } from "../../src/live/EmbeddedPostgres/Processes.ts"
 
@@ -39,6 +39,21 @@ const freshFolder = () => {
   folders.push(parent)
   return join(parent, "postgres")
 }
+
+/** A folder whose database was made before, by this one's first user; making one takes most of a start. */
+const usedFolder = () => {
+  const folder = freshFolder()
+  const { status } = spawnSync("cp", ["-a", base, `${base}.json`, dirname(folder)])
+  assert.strictEqual(status, 0)
+  return folder
+}
+const base = join(mkdtempSync(join(tmpdir(), "berth-postgres-")), "postgres")
+
+beforeAll(async () => {
+  chmodSync(dirname(base), 0o755)
+  await Effect.runPromise(Effect.scoped(make(here(base))))
+})
+afterAll(() => rmSync(dirname(base), { recursive: true }))
 
 afterEach(async () => {
   for (const child of children.splice(0)) child.kill("SIGKILL")
@@ -107,7 +122,7 @@ describe("EmbeddedPostgres", () => {
 
   it.live("refuses a wrong password", () =>
     Effect.gen(function* () {
-      const { url } = yield* make(here(freshFolder()))
+      const { url } = yield* make(here(usedFolder()))
       const wrong = Redacted.make(Redacted.value(url).replace(/:[^:@]+@/, ":wrong@"))
       const error = yield* Effect.flip(read(wrong))
       assert.match(JSON.stringify(error) + String(error.cause), /auth|password|28P01|Failed/i)
@@ -128,14 +143,14 @@ describe("EmbeddedPostgres", () => {
 
   it.live("is durable unless told otherwise", () =>
     Effect.gen(function* () {
-      const { url } = yield* make({ folder: freshFolder() })
+      const { url } = yield* make({ folder: usedFolder() })
       assert.deepStrictEqual(yield* query(url, "select current_setting('fsync') as fsync"), [{ fsync: "on" }])
     }),
   )
 
   it.live("takes another port when its own is taken", () =>
     Effect.gen(function* () {
-      const folder = freshFolder()
+      const folder = usedFolder()
       const first = yield* Effect.scoped(make(here(folder)))
       const squatter = createServer().listen(first.port, "127.0.0.1")
       yield* Effect.addFinalizer(() => Effect.sync(() => squatter.close()))
@@ -148,7 +163,7 @@ describe("EmbeddedPostgres", () => {
 
   it.live("two processes share one server, and the last one out stops it", () =>
     Effect.gen(function* () {
-      const folder = freshFolder()
+      const folder = usedFolder()
       const other = yield* Effect.promise(() => holder(folder))
       const before = (yield* inspect(here(folder))).server
       yield* Effect.scoped(
@@ -180,7 +195,7 @@ describe("EmbeddedPostgres", () => {
 
   it.live("uses the server that a process killed with -9 left behind", () =>
     Effect.gen(function* () {
-      const folder = freshFolder()
+      const folder = usedFolder()
       const { child, url } = yield* Effect.promise(() => holder(folder))
       yield* write(url)
       yield* Effect.promise(() => killed(child))
@@ -200,7 +215,7 @@ describe("EmbeddedPostgres", () => {
 
   it.live("recovers when the server was killed too, with its shared memory and pid file left over", () =>
     Effect.gen(function* () {
-      const folder = freshFolder()
+      const folder = usedFolder()
       const { child, url } = yield* Effect.promise(() => holder(folder, true))
       yield* write(url)
       const { server = 0 } = yield* inspect(here(folder))
@@ -214,7 +229,7 @@ describe("EmbeddedPostgres", () => {
 
   it.live("is not taken in by a pid file that names another program", () =>
     Effect.gen(function* () {
-      const folder = freshFolder()
+      const folder = usedFolder()
       const { home } = yield* Effect.scoped(Effect.tap(make(here(folder)), ({ url }) => write(url)))
       const data = join(home, "data")
       const { gid, uid } = statSync(data)
@@ -250,12 +265,12 @@ describe("EmbeddedPostgres", () => {
     Effect.gen(function* () {
       const { url } = yield* EmbeddedPostgres
       assert.lengthOf(yield* query(url, "select 1 as one"), 1)
-    }).pipe(Effect.provide(EmbeddedPostgres.layer(here(freshFolder())))),
+    }).pipe(Effect.provide(EmbeddedPostgres.layer(here(usedFolder())))),
   )
 
   it.live("erases data, memory and a server left behind", () =>
     Effect.gen(function* () {
-      const folder = freshFolder()
+      const folder = usedFolder()
       const { child } = yield* Effect.promise(() => holder(folder))
       yield* Effect.promise(() => killed(child))
       const { server = 0 } = yield* inspect(here(folder))
