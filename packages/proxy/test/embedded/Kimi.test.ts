@@ -57,6 +57,7 @@ const factTool = {
         kind: { type: "string", enum: ["chat", "coding", "research"] },
         email: { type: "string" },
         language: { type: "string" },
+        tier: { type: "string", enum: ["starter", "pro", "team"] },
       },
     },
   },
@@ -167,6 +168,37 @@ describe("the embedded Kimi", () => {
   )
 })
 
+describe("the onboarding conversation's own prompts", () => {
+  it.live("get the facts between the tags, and the question asked", () =>
+    Effect.gen(function* () {
+      const kimi = yield* start
+      const tools = [factTool]
+      const noted = yield* kimi.json(
+        ask("Asked for: email, messagesPerDay\n<message>\nann@example.org, I want 40 a day\n</message>", { tools }),
+      )
+      assert.deepStrictEqual(JSON.parse(noted.body.choices[0].message.tool_calls[0].function.arguments), {
+        email: "ann@example.org",
+        messagesPerDay: 40,
+      })
+      const question = {
+        type: "function",
+        function: {
+          name: "ask_customer",
+          parameters: { type: "object", properties: { question: { type: "string" } } },
+        },
+      }
+      const asked = yield* kimi.json(
+        ask("Question: How many messages a day?\n<last-message>\nHelp me write Python\n</last-message>", {
+          tools: [question],
+        }),
+      )
+      assert.deepStrictEqual(JSON.parse(asked.body.choices[0].message.tool_calls[0].function.arguments), {
+        question: "Got it. How many messages a day?",
+      })
+    }),
+  )
+})
+
 describe("facts in a user's words", () => {
   const facts = (text: string) => factsIn(text, factTool.function.parameters)
   it("are the volume in messages a day, however it is said", () => {
@@ -190,6 +222,12 @@ describe("facts in a user's words", () => {
     assert.strictEqual(facts("someone to chat with")["kind"], "chat")
     assert.strictEqual(facts("我想要一个助手")["language"], "zh")
     assert.strictEqual(facts("please answer in German")["language"], "de")
+  })
+  it("are a plan taken by its name, not a word that happens to be one", () => {
+    assert.strictEqual(facts("I'll take the Pro")["tier"], "pro")
+    assert.strictEqual(facts("team plan please")["tier"], "team")
+    assert.strictEqual(facts("Starter")["tier"], "starter")
+    assert.isUndefined(facts("help my team to write code")["tier"])
   })
   it("are none in small talk", () => {
     assert.deepStrictEqual(facts("hi there"), {})

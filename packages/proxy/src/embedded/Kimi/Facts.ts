@@ -86,31 +86,47 @@ const languageOf = (text: string, choices: ReadonlyArray<string>): string | unde
 
 const emailOf = (text: string): string | undefined => /[\w.+-]+@[\w-]+(?:\.[\w-]+)+/.exec(text)?.[0].replace(/\.$/, "")
 
-/** Words that say what an agent is wanted for, if they do. */
-const useCaseOf = (text: string): string | undefined => {
+/** Words that say what an agent is wanted for, if they do. Words of wishing alone count only where that was asked. */
+const useCaseOf = (text: string, asked: boolean): string | undefined => {
   const rest = text.replace(/[\w.+-]+@[\w-]+(?:\.[\w-]+)+/g, "").trim()
-  const wants =
-    /\b(?:help|want|need|write|review|build|answer|manage|plan|summar\w+|research\w*|track|translate|draft|watch|learn|code)\b/i
-  return wants.test(rest) && rest.split(/\s+/).length >= 2 ? rest.slice(0, 300) : undefined
+  const does =
+    /\b(?:help|write|review|build|answer|manage|plan|summar\w+|research\w*|track|translate|draft|watch|code|coding|remind\w*|organi[sz]e)\b/i
+  const wishes = /\b(?:want|need|use|learn|agent|assistant)\b/i
+  const isSaid = does.test(rest) || (asked && wishes.test(rest))
+  return isSaid && (rest.match(/\p{L}+/gu) ?? []).length >= 2 ? rest.slice(0, 300) : undefined
 }
 
-const read = (name: string, property: Property, text: string): unknown => {
+/** A plan that the user takes by its name, not one whose name is just a word of theirs. */
+const planOf = (text: string, choices: ReadonlyArray<string>): string | undefined =>
+  choices.find((one) =>
+    new RegExp(
+      `^\\W*${one}\\W*$|\\b(?:take|choose|want|pick|prefer|with)\\s+(?:the\\s+)?${one}\\b|\\b${one}\\s+(?:plan|tier)\\b`,
+      "i",
+    ).test(text),
+  )
+
+const read = (name: string, property: Property, text: string, asked: boolean): unknown => {
   const choices = choicesOf(property)
   const numeric = typesOf(property).some((one) => one === "number" || one === "integer")
   if (numeric) return /messages?|volume|day|daily|amount|count|requests?/i.test(name) ? volumeOf(text) : undefined
   if (/mail/i.test(name)) return emailOf(text)
   if (/lang/i.test(name)) return languageOf(text, choices)
+  if (/tier|plan/i.test(name)) return planOf(text, choices)
   if (/kind|category|type|work/i.test(name) || choices.length > 0) return kindOf(text, choices)
-  if (/case|purpose|goal|need|help|task|use|want/i.test(name)) return useCaseOf(text)
+  if (/case|purpose|goal|need|help|task|use|want/i.test(name)) return useCaseOf(text, asked)
   return undefined
 }
 
-/** The arguments for a tool that records facts; empty when the words hold none of them. */
-export const factsIn = (text: string, parameters: unknown): Readonly<Record<string, unknown>> => {
+/** The arguments for a tool that records facts; empty when the words hold none. `asked` names what was just asked for, if known. */
+export const factsIn = (
+  text: string,
+  parameters: unknown,
+  asked?: ReadonlyArray<string>,
+): Readonly<Record<string, unknown>> => {
   const schema = Option.getOrUndefined(decode(parameters))
   const found: Record<string, unknown> = {}
   for (const [name, property] of Object.entries(schema?.properties ?? {})) {
-    const value = read(name, property, text)
+    const value = read(name, property, text, asked?.includes(name) ?? true)
     if (value !== undefined) found[name] = value
   }
   return found

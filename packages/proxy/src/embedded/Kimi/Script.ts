@@ -1,4 +1,7 @@
-/** What the embedded Kimi says: a call of a fact-recording tool where one is offered and the user told facts, else a short answer. PURE. */
+/**
+ * What the embedded Kimi says. PURE. Where a tool that records facts is offered and the user told some, it calls that; where
+ * one that asks a question is, it asks it; else it answers in a few words. Berth marks a user's words by `<message>` tags.
+ */
 import { models } from "@berth/domain/Tiers"
 import { factsIn } from "./Facts.ts"
 import { type Accepted, textOf, type Tool } from "./Request.ts"
@@ -37,18 +40,35 @@ const answerTo = (asked: string): string =>
       ? `You asked: ${asked}\nSend me the diff and I will look at its names, its error paths and its tests, in that order.`
       : `You asked: ${asked}\nThis is the embedded model: it answers by rule, so that everything around it can be tried without a key.`
 
+/** What stands between two tags, or the whole. */
+const within = (tag: string, text: string): string =>
+  new RegExp(`<${tag}>\\s*([^]*?)\\s*</${tag}>`).exec(text)?.[1] ?? text
+
+const callFor = (tools: ReadonlyArray<Tool>, said: string): Reply["call"] => {
+  const question = /^Question: ([^]*?)\s*(?=<last-message>|$)/.exec(said)?.[1]
+  const asks = tools.find((tool) => /ask/i.test(tool.function.name))
+  if (asks !== undefined && question !== undefined) {
+    return { name: asks.function.name, arguments: JSON.stringify({ question: `Got it. ${question}` }) }
+  }
+  const records = tools.find(recordsFacts)
+  if (records === undefined) return undefined
+  const asked = /^Asked for: (.*)/.exec(said)?.[1]?.split(", ")
+  const facts = factsIn(within("message", said), records.function.parameters, asked)
+  return Object.keys(facts).length === 0 ? undefined : { name: records.function.name, arguments: JSON.stringify(facts) }
+}
+
 export const replyTo = ({ body, model }: Accepted): Reply => {
   const thought = models[model].thinks ? "The user wants a short, useful answer." : ""
   const last = body.messages.at(-1)
   const user = body.messages.findLast((one) => one.role === "user")
-  const asked = user === undefined ? "" : lastWords(textOf(user))
-  const tool = body.tools?.find(recordsFacts)
-  if (tool !== undefined && last?.role === "user" && body.tool_choice !== "none") {
-    const facts = factsIn(textOf(last), tool.function.parameters)
-    if (Object.keys(facts).length > 0) {
-      return { thought, text: "", call: { name: tool.function.name, arguments: JSON.stringify(facts) } }
-    }
+  const said = user === undefined ? "" : textOf(user)
+  const tools = body.tools ?? []
+  const call = last?.role === "user" && body.tool_choice !== "none" ? callFor(tools, said) : undefined
+  if (call !== undefined) return { thought, text: "", call }
+  const asked = lastWords(within("message", said))
+  return {
+    thought,
+    text: tools.some(recordsFacts) ? `Thanks, I have noted that. You said: ${asked}` : answerTo(asked),
+    call: undefined,
   }
-  if (tool !== undefined) return { thought, text: `Thanks, I have noted that. You said: ${asked}`, call: undefined }
-  return { thought, text: answerTo(asked), call: undefined }
 }
