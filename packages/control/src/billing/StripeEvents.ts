@@ -82,7 +82,7 @@ const subscriptionChanged = Effect.fn("StripeEvents.subscriptionChanged")(functi
   yield* sql.withTransaction(
     Effect.gen(function* () {
       const known = yield* sync.apply({ subscription, invoice })
-      if (!known) yield* Effect.logInfo("A subscription without a booked order", { subscriptionId, type: event.type })
+      if (!known) yield* Effect.logDebug("A subscription without a booked order", { subscriptionId, type: event.type })
       yield* work.done(rowId)
     }),
   )
