@@ -8,7 +8,7 @@ import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import type { KindName } from "./Kinds.ts"
-import { type JsonObject, lostFrom, type Manifest, nameOf, type Ref, refOf, type Stored } from "./Manifest.ts"
+import { type JsonObject, differenceFrom, type Manifest, nameOf, type Ref, refOf, type Stored } from "./Manifest.ts"
 
 /** 409: another field manager owns what was meant, or the object is not at the resourceVersion that was named. */
 export class Conflict extends Schema.TaggedError<Conflict>()(
@@ -85,7 +85,7 @@ export const whole = (
   options: ApplyOptions | undefined,
   stored: Stored,
 ): Effect.Effect<Stored, Refused> => {
-  const lost = options?.manager === undefined ? lostFrom(meant, stored) : undefined
+  const lost = options?.manager === undefined ? differenceFrom(meant, stored) : undefined
   return lost === undefined
     ? Effect.succeed(stored)
     : Effect.fail(

@@ -104,10 +104,14 @@ export const missingFrom = (meant: unknown, stored: unknown, path = ""): string 
   return meant === stored ? undefined : path
 }
 
-/** What a server that answered `stored` to an apply of `meant` did not keep. Versions and status are its own. */
-export const lostFrom = (meant: Manifest, stored: Stored): string | undefined => {
+/** Kinds where more than what is meant is as bad as less: one field more in a rule can open a port range. */
+const exact = new Set(["NetworkPolicy"])
+
+/** Where an object differs from what is meant, or `undefined`. Versions and status are the server's own. */
+export const differenceFrom = (meant: Manifest, stored: Stored): string | undefined => {
   const { status: _, ...rest } = meant
   const { resourceVersion: __, ...metadata } = meant.metadata
+  if (exact.has(meant.kind) && canonical(meant.spec) !== canonical(stored.spec)) return ".spec"
   return missingFrom({ ...rest, metadata }, stored)
 }
 

@@ -5,7 +5,7 @@
 import type { Step } from "@berth/domain/Lifecycle"
 import { desiredAnnotation } from "./desired/Names.ts"
 import type { DesiredObject } from "./desired/Objects.ts"
-import { type Manifest, missingFrom, nameOf, refOf, type Stored } from "./Manifest.ts"
+import { type Manifest, differenceFrom, nameOf, refOf, type Stored } from "./Manifest.ts"
 
 export interface Change {
   readonly step: Step
@@ -36,5 +36,5 @@ export const plan = (
     const meantNow = object.metadata.annotations?.[desiredAnnotation]
     // A missing mark was taken away by someone; without one there is nothing to compare with, so it counts as a change.
     if (meantBefore !== meantNow) return [{ step, object, why: "change" }]
-    return missingFrom(object, stored) === undefined ? [] : [{ step, object, why: "drift" }]
+    return differenceFrom(object, stored) === undefined ? [] : [{ step, object, why: "drift" }]
   })

@@ -35,6 +35,7 @@ const podOf = (deployment: Stored, hash: string, serial: number): Manifest => {
         ...(at(template, "template", "metadata", "labels") as Record<string, string>),
         "pod-template-hash": hash,
       },
+      annotations: (at(template, "template", "metadata", "annotations") ?? {}) as Record<string, string>,
       ownerReferences: [
         {
           apiVersion: "apps/v1",

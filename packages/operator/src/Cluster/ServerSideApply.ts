@@ -32,6 +32,9 @@ const listKeys: Readonly<Record<string, ReadonlyArray<string>>> = {
   ownerReferences: ["uid"],
   imagePullSecrets: ["name"],
 }
+/** Maps that are one value: half of a selector selects something else. */
+const atomicMaps = new Set(["selector", "podSelector", "namespaceSelector", "nodeSelector", "secretKeyRef"])
+
 /** `ports` of a container and of a Service differ in their key. */
 const portKeys = (item: unknown): ReadonlyArray<string> =>
   Predicate.hasProperty(item, "containerPort") ? ["containerPort", "protocol"] : ["port", "protocol"]
@@ -57,6 +60,16 @@ const unownedMeta = new Set([
   "managedFields",
 ])
 
+/** An empty map that is applied asks only for a map to be there: it takes nothing out. */
+const holds = (live: unknown, path: Path, value: unknown): boolean => {
+  const last = path.at(-1)
+  const isAtomic = last !== undefined && "field" in last && atomicMaps.has(last.field)
+  const standing = read(live, path)
+  return Predicate.isObject(value) && Object.keys(value).length === 0 && !isAtomic
+    ? Predicate.isObject(standing)
+    : canonical(standing) === canonical(value)
+}
+
 /** Every leaf of an object with its path. Empty maps and lists are leaves, and so is a list that is one value. */
 export const leavesOf = (object: object): ReadonlyArray<readonly [Path, unknown]> => {
   const walk = (value: unknown, path: Path, field: string): ReadonlyArray<readonly [Path, unknown]> => {
@@ -67,7 +80,7 @@ export const leavesOf = (object: object): ReadonlyArray<readonly [Path, unknown]
       if (keys === undefined) return [[path, value]]
       return value.flatMap((item: object) => walk(item, [...path, { key: pick(item, keys) }], ""))
     }
-    if (Predicate.isObject(value)) {
+    if (Predicate.isObject(value) && !atomicMaps.has(field)) {
       const members = Object.entries(value).filter(([name]) =>
         path.length === 0 ? !unowned.has(name) : !(path.length === 1 && field === "metadata" && unownedMeta.has(name)),
       )
@@ -152,7 +165,7 @@ export const merge = (
   force: boolean,
 ): Merge => {
   const leaves = leavesOf(applied).map(([path, value]) => ({ path, value, key: canonical(path) }))
-  const differing = leaves.filter(({ path, value }) => canonical(read(live, path)) !== canonical(value))
+  const differing = leaves.filter(({ path, value }) => !holds(live, path, value))
   const others = Object.entries(ownership).filter(([name]) => name !== manager)
   if (!force)
     for (const [name, owned] of others) {
@@ -169,7 +182,10 @@ export const merge = (
     (one) => !mine.has(one) && !kept.some(([, owned]) => owned.some((other) => related(other, one))),
   )
   const without = dropped.reduce<unknown>((object, path) => erase(object, JSON.parse(path) as Path) ?? {}, live ?? {})
-  const object = leaves.reduce<unknown>((current, { path, value }) => write(current, path, value), without)
+  const object = leaves.reduce<unknown>(
+    (current, { path, value }) => (holds(current, path, value) ? current : write(current, path, value)),
+    without,
+  )
   return {
     _tag: "Merged",
     object: object as Record<string, unknown>,

@@ -37,7 +37,7 @@ const Status = Schema.fromJsonString(
 )
 
 const forbidden = (message: string): Refused["reason"] =>
-  message.includes("exceeded quota")
+  message.includes("exceeded quota") || message.includes("status unknown for quota")
     ? "Quota"
     : message.includes("violates PodSecurity")
       ? "PodSecurity"

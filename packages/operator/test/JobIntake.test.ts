@@ -1,0 +1,75 @@
+import { assert, describe, it } from "@effect/vitest"
+import { CustomerId } from "@berth/domain/Ids"
+import { JobQueue } from "@berth/domain/JobQueue"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { Cluster } from "../src/Cluster.ts"
+import { at } from "../src/Manifest.ts"
+import * as Operator from "../src/Operator.ts"
+import { ada, agentOf, jobText, operating, pushJob, reaches, secretValues, until, world } from "./World.ts"
+
+/** Waits until the queue has buried a job. */
+const buried = Effect.gen(function* () {
+  const queue = yield* JobQueue
+  yield* until(
+    "a buried job",
+    Effect.map(queue.depth, ({ dead, waiting, taken }) =>
+      dead === 1 && waiting === 0 && taken === 0 ? Option.some(true) : Option.none(),
+    ),
+  )
+})
+
+describe("job intake", () => {
+  it.effect("keeps the opened secrets in its own namespace, and no secret in the Agent", () =>
+    Effect.gen(function* () {
+      yield* pushJob()
+      const agent = yield* reaches(ada, "active")
+      for (const value of Object.values(secretValues)) assert.notInclude(JSON.stringify(agent), value)
+      const cluster = yield* Cluster
+      const record = Option.getOrThrow(
+        yield* cluster.get({ kind: "Secret", namespace: "berth-agents", name: "agent-ada" }),
+      )
+      const token = at(record, "data", "PROXY_TOKEN")
+      assert.strictEqual(Buffer.from(String(token), "base64").toString(), secretValues.proxyToken)
+    }).pipe(Effect.provide(operating())),
+  )
+
+  it.effect("buries what it cannot read, and goes on with the next", () =>
+    Effect.gen(function* () {
+      const queue = yield* JobQueue
+      yield* queue.push('{"v":1,"id":"x","secret":"do not quote me"}')
+      yield* pushJob()
+      yield* buried
+      yield* reaches(ada, "active")
+    }).pipe(Effect.provide(operating())),
+  )
+
+  it.effect("refuses an envelope that was sealed for someone else", () =>
+    Effect.gen(function* () {
+      yield* pushJob({ sealedFor: CustomerId.make("bob") })
+      yield* buried
+      assert.isTrue(Option.isNone(yield* agentOf(ada)))
+    }).pipe(Effect.provide(operating())),
+  )
+
+  it.effect("refuses envelopes of an older version than the job names", () =>
+    Effect.gen(function* () {
+      const text = yield* jobText()
+      const queue = yield* JobQueue
+      yield* queue.push(text.replaceAll('"version":1', '"version":2').replaceAll(/Token":1/g, 'Token":2'))
+      yield* buried
+      assert.isTrue(Option.isNone(yield* agentOf(ada)))
+    }).pipe(Effect.provide(operating())),
+  )
+
+  it.effect("puts back in line what an operator before it had taken", () =>
+    Effect.gen(function* () {
+      const queue = yield* JobQueue
+      yield* pushJob()
+      yield* queue.take
+      yield* Layer.build(Operator.layer)
+      yield* reaches(ada, "active")
+    }).pipe(Effect.scoped, Effect.provide(world())),
+  )
+})
