@@ -1,8 +1,78 @@
-import { describe } from "@effect/vitest"
+import { Allowance } from "@berth/domain/Allowance"
+import { AllowanceSource } from "@berth/domain/AllowanceSource"
+import { RequestId } from "@berth/domain/Ids"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { TestClock } from "effect/testing"
+import { Admission } from "../src/Admission.ts"
+import { Settings } from "../src/Settings.ts"
+import { Settlement } from "../src/Settlement.ts"
 import * as AtTheEdge from "./AtTheEdge.ts"
 import * as World from "./World.ts"
 
 describe("admission on an allowance in memory", () => {
   AtTheEdge.suite(() => Layer.fresh(World.memory))
+})
+
+/** A store that takes a second to answer. */
+const slow = Layer.provideMerge(
+  Layer.effect(
+    Allowance,
+    Effect.map(Allowance, (memory) => ({
+      ...memory,
+      admit: (ask: Parameters<typeof memory.admit>[0]) => Effect.delay(memory.admit(ask), "1 second"),
+    })),
+  ),
+  Layer.fresh(World.memory),
+)
+
+describe("a client that leaves while the store is just admitting it", () => {
+  it.effect("gets its hold given back", () => {
+    const alice = World.customer("alice", { plan: 3_000 })
+    const caller = {
+      customerId: alice.customerId,
+      tokenHash: alice.snapshot.terms.tokens[0] ?? "",
+      tier: "pro" as const,
+    }
+    const asking = (name: string) => ({
+      caller,
+      requestId: RequestId.make(name),
+      prompt: 100,
+      completion: 2_000,
+      floor: 1_024,
+    })
+    return Effect.gen(function* () {
+      const allowance = yield* Allowance
+      const admission = yield* Admission
+      const settlement = yield* Settlement
+      const held = Effect.map(allowance.view(alice.customerId), (view) => Option.getOrThrow(view).held)
+      yield* allowance.rebuild(alice.snapshot)
+
+      const first = yield* Effect.forkChild(admission.admit(asking("first")))
+      yield* TestClock.adjust("1 second")
+      const { hold } = yield* Fiber.join(first)
+      const second = yield* Effect.forkChild(admission.admit(asking("second")))
+      // Told to wait, and asked for again; that question is under way when the first hold goes and the client leaves.
+      yield* TestClock.adjust("1500 millis")
+      yield* settlement.giveBack(hold)
+      assert.strictEqual(yield* held, 0)
+      yield* Fiber.interrupt(second)
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(yield* held, 0)
+      assert.strictEqual(settlement.open(), 0)
+    }).pipe(
+      Effect.provide(
+        Layer.provideMerge(
+          Admission.layer,
+          Layer.provideMerge(
+            Settlement.layer,
+            Layer.mergeAll(slow, Settings.layerOf({}), AllowanceSource.layerMemory([alice.snapshot])),
+          ),
+        ),
+      ),
+    )
+  })
 })
