@@ -255,6 +255,22 @@ export const allowanceChangesContract = (name: string, layer: Backend) =>
     )
 
     test(
+      "loses nothing and doubles nothing that settles while it is rebuilt",
+      { terms: terms({ plan: 20_000 }) },
+      Effect.gen(function* () {
+        const allowance = yield* Allowance
+        for (let round = 0; round < 5; round++) {
+          const open = yield* Effect.forEach(Array.from({ length: 20 }), (_, index) => hold(`${round}-${index}`))
+          yield* allowance.forget(customer)
+          const settling = open.map((one) => allowance.settle(settlement(one, 10)))
+          const rebuilding = allowance.rebuild(snapshot({ terms: terms({ plan: 20_000 }) }))
+          yield* Effect.all([...settling.slice(0, 10), rebuilding, ...settling.slice(10)], { concurrency: "unbounded" })
+          assert.deepInclude(yield* view, { used: 200 * (round + 1), held: 0 })
+        }
+      }),
+    )
+
+    test(
       "carries periods and late truths of the stream into a rebuild",
       { used: 990, packs: 500 },
       Effect.gen(function* () {
