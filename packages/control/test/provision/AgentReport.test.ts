@@ -1,0 +1,93 @@
+import type { AgentEvent } from "@berth/domain/AgentEvents"
+import { CustomerId, OrderId } from "@berth/domain/Ids"
+import { Phase } from "@berth/domain/Lifecycle"
+import { assert, describe, it } from "@effect/vitest"
+import * as Schema from "effect/Schema"
+import { type AgentState, decide } from "../../src/provision/AgentReport.ts"
+import { desiredOf } from "../../src/provision/DesiredState.ts"
+
+const customerId = CustomerId.make("ann")
+
+const fresh: AgentState = {
+  orderId: OrderId.make("ord_1"),
+  generation: 1,
+  desired: desiredOf(
+    { tier: "pro", botUsername: "ann_bot", telegramUserId: "1" },
+    { botToken: 1, proxyToken: 1, gatewayToken: 1 },
+  ),
+  phase: "pending",
+  reportedGeneration: 0,
+  reportedSeq: 0,
+  reportedAt: 0,
+  steps: [],
+  failure: null,
+}
+
+const common = (generation: number, seq: number, at = seq) => ({ customerId, generation, seq, at })
+
+const after = (agent: AgentState, event: AgentEvent): AgentState => ({ ...agent, ...decide(agent, event).next })
+
+const Event = Schema.Struct({
+  tag: Schema.Literals(["active", "suspended", "deleted", "failed", "step", "resync"]),
+  phase: Phase,
+  generation: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 3 })),
+  seq: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 9 })),
+})
+
+const eventOf = ({ tag, phase, generation, seq }: typeof Event.Type): AgentEvent => {
+  const base = common(generation, seq)
+  switch (tag) {
+    case "resync":
+      return { _tag: tag, phase, ...base }
+    case "step":
+      return { _tag: tag, step: "Secret", ...base }
+    case "failed":
+      return { _tag: tag, reason: "r", message: "m", retriable: true, ...base }
+    default:
+      return { _tag: tag, ...base }
+  }
+}
+
+describe("an operator's report", () => {
+  it.prop("that was handled before changes nothing, whatever came in between", [Schema.Array(Event)], ([drawn]) => {
+    const events = drawn.map(eventOf)
+    let agent = fresh
+    for (const event of events) agent = after(agent, event)
+    for (const event of events) {
+      const report = decide(agent, event)
+      assert.isUndefined(report.next)
+      assert.isUndefined(report.tell)
+      assert.isFalse(report.live)
+    }
+  })
+
+  it("of a failure keeps the reason until the agent leaves that phase", () => {
+    const failed = after(fresh, { _tag: "failed", reason: "Quota", message: "full", retriable: true, ...common(1, 1) })
+    assert.deepInclude(failed, { phase: "failed", failure: { reason: "Quota", message: "full", retriable: true } })
+    const seen = after(failed, { _tag: "resync", phase: "failed", ...common(1, 2) })
+    assert.isNotNull(seen.failure)
+    assert.isNull(after(seen, { _tag: "step", step: "Quota", ...common(1, 3) }).failure)
+  })
+
+  it("from an operator that lost its cluster and counts anew is taken, by its clock", () => {
+    const active = after(fresh, { _tag: "active", ...common(1, 12, 5_000) })
+    assert.deepInclude(after(active, { _tag: "step", step: "Secret", ...common(1, 1, 9_000) }), {
+      phase: "updating",
+      reportedSeq: 12,
+      reportedAt: 9_000,
+    })
+  })
+
+  it("that skips a phase is taken, and told as a gap", () => {
+    const report = decide(fresh, { _tag: "active", ...common(1, 9) })
+    assert.strictEqual(report.next?.phase, "active")
+    assert.isTrue(report.skipped)
+  })
+
+  it("of an older generation asks for the newest job again, only at a resync", () => {
+    const newer = { ...fresh, generation: 3 }
+    assert.isTrue(decide(newer, { _tag: "resync", phase: "active", ...common(2, 1) }).again)
+    assert.isFalse(decide(newer, { _tag: "active", ...common(2, 1) }).again)
+    assert.isFalse(decide(newer, { _tag: "resync", phase: "active", ...common(3, 1) }).again)
+  })
+})
