@@ -26,9 +26,9 @@ import {
   TokenRevoked,
   UsageLimitReached,
 } from "./Errors.ts"
-import * as Rebuild from "./Rebuild.ts"
 import { Settings } from "./Settings.ts"
 import { Settlement } from "./Settlement.ts"
+import * as Standing from "./Standing.ts"
 
 export type Admitted = Extract<Decision, { _tag: "Admitted" }>
 
@@ -91,7 +91,7 @@ export class Admission extends Context.Service<
         const allowance = yield* Allowance
         const settlement = yield* Settlement
         const { allowanceWait, publicUrl } = yield* Settings
-        const rebuild = yield* Rebuild.make
+        const { rebuild } = yield* Standing.make
         const scope = yield* Effect.scope
         const lines = new Map<CustomerId, Line>()
         settlement.onFreed((customerId) => {

@@ -13,7 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { InvalidToken } from "./Errors.ts"
-import * as Rebuild from "./Rebuild.ts"
+import * as Standing from "./Standing.ts"
 
 export interface Caller {
   readonly customerId: CustomerId
@@ -39,7 +39,7 @@ export class Authenticate extends Context.Service<
     Effect.gen(function* () {
       const allowance = yield* Allowance
       const source = yield* AllowanceSource
-      const rebuild = yield* Rebuild.make
+      const standing = yield* Standing.make
       const known = new Map<string, Caller>()
 
       const remember = (caller: Caller): Caller => {
@@ -55,9 +55,7 @@ export class Authenticate extends Context.Service<
         const customer = Option.isSome(cached) ? cached : yield* source.customerOf(tokenHash)
         if (Option.isNone(customer)) return yield* new InvalidToken()
         const customerId = customer.value
-        const standing = yield* allowance.view(customerId)
-        const view =
-          Option.isNone(standing) && (yield* rebuild(customerId)) ? yield* allowance.view(customerId) : standing
+        const view = yield* standing.view(customerId)
         if (Option.isNone(view)) return yield* new InvalidToken()
         return remember({ customerId, tokenHash, tier: view.value.terms.tier })
       })

@@ -4,7 +4,7 @@
  * Invariant: `over` is reached once, and the client's response is ended or destroyed by then.
  */
 import type { ServerResponse } from "node:http"
-import type { Dispatcher } from "undici"
+import { type Dispatcher, errors } from "undici"
 import type { Kimi } from "./Kimi.ts"
 import type { UpstreamError } from "./KimiErrors.ts"
 import type { Shape } from "./RequestShape.ts"
@@ -19,8 +19,8 @@ export type Ending =
   | { readonly _tag: "Cancelled" }
   /** An error answer, no byte of which went to the client. */
   | { readonly _tag: "Refused"; readonly error: UpstreamError }
-  /** No answer, or none that can be read. */
-  | { readonly _tag: "Failed" }
+  /** No answer, or none that can be read. After a silence of minutes another try would only double the cost. */
+  | { readonly _tag: "Failed"; readonly silent: boolean }
 
 /** Bytes of an error answer that are read. */
 const errorBytes = 64 * 1024
@@ -67,7 +67,7 @@ export class Call {
       onResponseStart: (_controller, status, headers) => this.#onStart(status, headers),
       onResponseData: (controller, chunk) => this.#onData(controller, chunk),
       onResponseEnd: () => this.#onEnd(),
-      onResponseError: () => this.#onError(),
+      onResponseError: (_controller, error) => this.#onError(error),
     })
   }
 
@@ -143,9 +143,9 @@ export class Call {
     this.#over({ _tag: "Complete" })
   }
 
-  #onError(): void {
+  #onError(error: Error): void {
     if (this.#scan === undefined) {
-      this.#over({ _tag: "Failed" })
+      this.#over({ _tag: "Failed", silent: error instanceof errors.HeadersTimeoutError })
       return
     }
     this.#scan.end()

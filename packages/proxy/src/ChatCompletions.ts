@@ -3,6 +3,7 @@
  * Whatever becomes of an admitted request, its passage is concluded exactly once, outside the reach of interruption.
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
+import type { RequestId } from "@berth/domain/Ids"
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -18,7 +19,6 @@ import { forward } from "./Forward.ts"
 import { Kimi } from "./Kimi.ts"
 import * as Metrics from "./Metrics.ts"
 import { Queue } from "./Queue.ts"
-import * as RequestIds from "./RequestIds.ts"
 import { Settings } from "./Settings.ts"
 import { Settlement } from "./Settlement.ts"
 
@@ -44,14 +44,13 @@ const traceIdOf = (traceparent: unknown): string =>
   (typeof traceparent === "string" ? /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(traceparent)?.[1] : undefined) ?? ""
 
 /** Builds the handler of `POST /v1/chat/completions`. */
-export const make = Effect.gen(function* () {
+export const make = Effect.fnUntraced(function* (nextId: () => RequestId) {
   const authenticate = yield* Authenticate
   const admission = yield* Admission
   const queue = yield* Queue
   const kimi = yield* Kimi
   const settlement = yield* Settlement
   const { bodyBytes, hangUpDrain } = yield* Settings
-  const nextId = yield* RequestIds.make
 
   const serve = Effect.fnUntraced(function* (incoming: IncomingMessage, response: ServerResponse) {
     const requestId = nextId()

@@ -9,7 +9,7 @@ import * as Random from "effect/Random"
 import { Call, type Ending } from "./Call.ts"
 import type { Refusal } from "./Errors.ts"
 import type { Kimi } from "./Kimi.ts"
-import { unreachable, type Verdict, verdictOf } from "./KimiErrors.ts"
+import { type Verdict, verdictOf, verdictOnSilence } from "./KimiErrors.ts"
 import * as Metrics from "./Metrics.ts"
 import type { Shape } from "./RequestShape.ts"
 
@@ -48,7 +48,8 @@ export const forward = Effect.fnUntraced(function* (
   for (let tried = 0; ; tried++) {
     const ending = yield* run(kimi, forwarding)
     if (ending._tag === "Complete" || ending._tag === "Broken") return ending._tag
-    const verdict = ending._tag === "Refused" ? verdictOf(ending.error) : unreachable
+    const verdict =
+      ending._tag === "Refused" ? verdictOf(ending.error) : verdictOnSilence(ending._tag === "Failed" && ending.silent)
     yield* Metric.update(Metric.withAttributes(Metrics.upstreamFaults, { reason: verdict.reason }), 1)
     if (verdict.refusal._tag === "UpstreamRefusesUs") {
       yield* Effect.logError(`the upstream refuses us: ${verdict.reason}`)

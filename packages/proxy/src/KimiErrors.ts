@@ -103,5 +103,6 @@ export const verdictOf = (error: UpstreamError): Verdict => {
   return { ...unavailable("unknown"), retry: "never" }
 }
 
-/** No answer at all, or none that can be read. */
-export const unreachable: Verdict = unavailable("unreachable")
+/** For a call without an answer. */
+export const verdictOnSilence = (silent: boolean): Verdict =>
+  silent ? { ...unavailable("silent"), retry: "never" } : unavailable("unreachable")

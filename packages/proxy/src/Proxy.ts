@@ -1,6 +1,6 @@
 /**
  * The token-proxy as layers: `routes` on any router, `layer` with its own public server. Needs Allowance, AllowanceSource,
- * Kimi and Settings. On SIGTERM it stops accepting, lets streams end within `drain`, then settles what is left.
+ * Kimi and Settings. On SIGTERM it stops accepting, lets streams end within a bound, then settles what is left.
  */
 import { createServer, type Server } from "node:http"
 import { Allowance } from "@berth/domain/Allowance"
@@ -8,6 +8,7 @@ import type { AllowanceSource } from "@berth/domain/AllowanceSource"
 import * as Ops from "@berth/domain/Ops"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Config from "effect/Config"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import type { ServeError } from "effect/http/HttpServerError"
@@ -50,18 +51,18 @@ export const server = (): Server => {
   return made
 }
 
-const drain = "30 seconds"
+const drain = Duration.seconds(30)
 
 /** Serves the routes on the HttpServer in context. The request logger is off: it costs more than the request. */
 export const serve = HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true })
 
-/** `PROXY_PORT` (8080) on `PROXY_HOST` (127.0.0.1). */
+/** `PROXY_PORT` (8080) on `PROXY_HOST` (127.0.0.1); a shutdown lets streams end within `PROXY_DRAIN` (30 seconds). */
 export const layer: Layer.Layer<never, ServeError | Config.ConfigError, Needs> = serve.pipe(
   Layer.provide(
     NodeHttpServer.layerConfig(server, {
       port: Config.Port("PROXY_PORT").pipe(Config.withDefault(8080)),
       host: Config.String("PROXY_HOST").pipe(Config.withDefault("127.0.0.1")),
-      gracefulShutdownTimeout: Config.succeed(drain),
+      gracefulShutdownTimeout: Config.Duration("PROXY_DRAIN").pipe(Config.withDefault(drain)),
     }),
   ),
 )

@@ -1,5 +1,5 @@
 /** What the proxy answers: the chat route, the models of the customer's tier, the customer's usage, and 404 for the rest. */
-import { Allowance, type AllowanceView } from "@berth/domain/Allowance"
+import type { AllowanceView } from "@berth/domain/Allowance"
 import { tiers } from "@berth/domain/Tiers"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -10,23 +10,24 @@ import * as Option from "effect/Option"
 import { Authenticate } from "./Authenticate.ts"
 import * as ChatCompletions from "./ChatCompletions.ts"
 import { InvalidToken, type Refusal, RouteUnknown, TokenRevoked } from "./Errors.ts"
-import * as Rebuild from "./Rebuild.ts"
+import * as RequestIds from "./RequestIds.ts"
+import * as Standing from "./Standing.ts"
 
 const { refuse, rateHeaders } = ChatCompletions
 
 export const layer = HttpRouter.use(
   Effect.fnUntraced(function* (router) {
     const authenticate = yield* Authenticate
-    const allowance = yield* Allowance
-    const rebuild = yield* Rebuild.make
-    const complete = yield* ChatCompletions.make
+    const standing = yield* Standing.make
+    const nextId = yield* RequestIds.make
+    const complete = yield* ChatCompletions.make(nextId)
+    const named = (response: HttpServerResponse.HttpServerResponse) =>
+      HttpServerResponse.setHeader(response, "x-request-id", nextId())
 
     /** The allowance of whoever asks, if the token is still live. Paused and suspended customers may look. */
     const viewOf = Effect.fn("Routes.viewOf")(function* (request: HttpServerRequest.HttpServerRequest) {
       const { customerId, tokenHash } = yield* authenticate.caller(request.headers["authorization"])
-      const standing = yield* allowance.view(customerId)
-      const view =
-        Option.isNone(standing) && (yield* rebuild(customerId)) ? yield* allowance.view(customerId) : standing
+      const view = yield* standing.view(customerId)
       if (Option.isNone(view)) return yield* new InvalidToken()
       if (!view.value.terms.tokens.includes(tokenHash)) return yield* new TokenRevoked()
       return view.value
@@ -39,9 +40,12 @@ export const layer = HttpRouter.use(
           }),
         ),
         Effect.catch((refusal: Refusal) => Effect.succeed(refuse(refusal))),
+        Effect.map(named),
       )
     const unknown = (request: HttpServerRequest.HttpServerRequest) =>
-      Effect.succeed(refuse(new RouteUnknown({ method: request.method, path: request.url.replace(/\?.*/, "") })))
+      Effect.sync(() =>
+        named(refuse(new RouteUnknown({ method: request.method, path: request.url.replace(/\?.*/, "") }))),
+      )
 
     yield* router.add("POST", "/v1/chat/completions", complete)
     yield* router.add("GET", "/v1/models", answering(modelsOf))

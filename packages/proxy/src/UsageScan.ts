@@ -24,7 +24,8 @@ const longestEvent = 1024 * 1024
 const longestAnswer = 8 * 1024 * 1024
 
 const decodeJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))
-const parse = (text: string): Chunk => chunkOf(Option.getOrUndefined(decodeJson(text)))
+/** Undefined if the text is no JSON. */
+const parse = (text: string): Chunk | undefined => Option.getOrUndefined(Option.map(decodeJson(text), chunkOf))
 
 const usageKey = Buffer.from('"usage"')
 const newline = 0x0a
@@ -91,9 +92,11 @@ export const ofStream = (showUsage: boolean): UsageScan => {
       events++
       if (suspicious ? mayHoldUsage(event) : envelope === undefined) {
         const chunk = parse(dataOf(event))
-        usage = chunk.usage ?? usage
-        if (envelope === undefined && chunk.textBytes > 0) envelope = event.length - chunk.textBytes
-        if (chunk.usageOnly && !showUsage) {
+        usage = chunk?.usage ?? usage
+        if (envelope === undefined && chunk !== undefined && chunk.textBytes > 0) {
+          envelope = event.length - chunk.textBytes
+        }
+        if (chunk?.usageOnly === true && !showUsage) {
           hidden += event.length
           return
         }

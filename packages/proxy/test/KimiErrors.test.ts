@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { answerOf, bodyOf } from "../src/Errors.ts"
-import { scrub, verdictOf } from "../src/KimiErrors.ts"
+import { scrub, verdictOf, verdictOnSilence } from "../src/KimiErrors.ts"
 
 const error = (status: number, type: string, message = "no", retryAfter?: string) =>
   verdictOf({ status, retryAfter, body: JSON.stringify({ error: { type, message } }) })
@@ -31,6 +31,8 @@ describe("an upstream error", () => {
     ]) {
       assert.strictEqual(error(400, type).retry, "never", type)
     }
+    assert.strictEqual(verdictOnSilence(true).retry, "never")
+    assert.strictEqual(verdictOnSilence(false).retry, "backOff")
     assert.strictEqual(verdictOf({ status: 504, retryAfter: undefined, body: "<html>504</html>" }).retry, "backOff")
   })
   it("never says 402, insufficient_quota, the monthly words, or anything of our account", () => {

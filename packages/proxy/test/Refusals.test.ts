@@ -314,6 +314,7 @@ describe("a refused request", () => {
       for (const path of ["/v1/responses", "/v1/files", "/anthropic/v1/messages", "/v1/chat/completions/x"]) {
         const response = yield* Effect.promise(() => fetch(`${world.url}${path}`, { method: "POST" }))
         assert.strictEqual(response.status, 404)
+        assert.match(response.headers.get("x-request-id") ?? "", /^req_/)
         const { error } = (yield* Effect.promise(() => response.json())) as any
         assert.strictEqual(error.code, "unknown_url")
         assert.include(error.message, "POST /v1/chat/completions")

@@ -112,6 +112,13 @@ describe("a scanned stream", () => {
 })
 
 describe("a scanned answer in one piece", () => {
+  it("that breaks off has no usage, and as much text as bytes came", () => {
+    const scan = UsageScan.ofJson()
+    run(scan, [Buffer.from('{"choices":[{"message":{"content":"Hello')])
+    assert.isUndefined(scan.usage())
+    assert.strictEqual(scan.textBytes(), 40)
+  })
+
   it("has its usage, however it is cut, and passes on every byte", () => {
     fc.assert(
       fc.property(counts, text, cuts, (usage, content, at) => {
