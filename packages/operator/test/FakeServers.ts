@@ -1,19 +1,24 @@
 /** Small HTTP servers that stand for Telegram and the token-proxy, and keep what they were asked. */
-import { createServer, type IncomingMessage, type RequestListener } from "node:http"
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import * as Effect from "effect/Effect"
 
-export const textOf = async (request: IncomingMessage): Promise<string> => {
+const textOf = async (request: IncomingMessage): Promise<string> => {
   const chunks: Array<Uint8Array> = []
   for await (const chunk of request) chunks.push(chunk as Uint8Array)
   return Buffer.concat(chunks).toString("utf8")
 }
 
 /** The origin of a server that lives as long as the scope. */
-export const serve = (listener: RequestListener) =>
+export const serve = (listener: (request: IncomingMessage, response: ServerResponse, body: string) => void) =>
   Effect.acquireRelease(
     Effect.callback<{ origin: string; close: () => void }>((resume) => {
-      const server = createServer(listener)
+      const server = createServer((request, response) => {
+        textOf(request).then(
+          (body) => listener(request, response, body),
+          () => response.destroy(),
+        )
+      })
       server.listen(0, "127.0.0.1", () => {
         const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
         const close = () => {
@@ -37,24 +42,22 @@ export const fakeTelegram = Effect.gen(function* () {
   const updates: Array<Record<string, unknown>> = []
   const sent: Array<Sent> = []
   const calls: Array<string> = []
-  const origin = yield* serve((request, response) => {
-    void textOf(request).then((body) => {
-      const [, bot = "", method = ""] = /^\/bot([^/]+)\/(\w+)$/.exec(request.url ?? "") ?? []
-      calls.push(`${bot} ${method}`)
-      const asked = JSON.parse(body) as Record<string, unknown>
-      const answer = (result: unknown) => {
-        response.setHeader("content-type", "application/json")
-        response.end(JSON.stringify({ ok: true, result }))
-      }
-      if (method === "sendMessage") sent.push(asked as unknown as Sent)
-      if (method !== "getUpdates") return answer(true)
-      const poll = (left: number): void => {
-        const due = updates.filter((update) => Number(update.update_id) >= Number(asked.offset))
-        if (due.length > 0 || left === 0) answer(due)
-        else setTimeout(() => poll(left - 1), 10)
-      }
-      poll(50)
-    })
+  const origin = yield* serve((request, response, body) => {
+    const [, bot = "", method = ""] = /^\/bot([^/]+)\/(\w+)$/.exec(request.url ?? "") ?? []
+    calls.push(`${bot} ${method}`)
+    const asked = JSON.parse(body) as Record<string, unknown>
+    const answer = (result: unknown) => {
+      response.setHeader("content-type", "application/json")
+      response.end(JSON.stringify({ ok: true, result }))
+    }
+    if (method === "sendMessage") sent.push(asked as unknown as Sent)
+    if (method !== "getUpdates") return answer(true)
+    const poll = (left: number): void => {
+      const due = updates.filter((update) => Number(update.update_id) >= Number(asked.offset))
+      if (due.length > 0 || left === 0) answer(due)
+      else setTimeout(() => poll(left - 1), 10)
+    }
+    poll(50)
   })
   const say = (from: number, text: string) =>
     updates.push({
@@ -95,30 +98,28 @@ export type ProxyAnswer =
 export const fakeProxy = (script: ReadonlyArray<ProxyAnswer> = []) =>
   Effect.gen(function* () {
     const asked: Array<Asked> = []
-    const origin = yield* serve((request, response) => {
-      void textOf(request).then((text) => {
-        const body = JSON.parse(text) as Asked["body"]
-        const answer = script[asked.length] ?? { reply: `seen ${body.messages.length} messages` }
-        asked.push({ headers: request.headers, bytes: Buffer.byteLength(text), body })
-        if (request.url !== "/v1/chat/completions") response.statusCode = 404
-        if ("error" in answer) {
-          response.statusCode = answer.status
-          if (answer.retryAfter !== undefined) response.setHeader("retry-after", String(answer.retryAfter))
-          response.end(JSON.stringify({ error: { ...answer.error, type: answer.error.code } }))
-          return
-        }
-        response.setHeader("content-type", "text/event-stream")
-        const chunk = (delta: object, finish: string | null) =>
-          `data: ${JSON.stringify({ choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`
-        const words = "reply" in answer ? answer.reply : answer.cutOff
-        for (const word of words.split(/(?<= )/)) response.write(chunk({ content: word }, null))
-        if ("reply" in answer) {
-          response.write(chunk({}, "stop"))
-          response.write('data: {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1}}\n\n')
-          response.write("data: [DONE]\n\n")
-        }
-        response.end()
-      })
+    const origin = yield* serve((request, response, text) => {
+      const body = JSON.parse(text) as Asked["body"]
+      const answer = script[asked.length] ?? { reply: `seen ${body.messages.length} messages` }
+      asked.push({ headers: request.headers, bytes: Buffer.byteLength(text), body })
+      if (request.url !== "/v1/chat/completions") response.statusCode = 404
+      if ("error" in answer) {
+        response.statusCode = answer.status
+        if (answer.retryAfter !== undefined) response.setHeader("retry-after", String(answer.retryAfter))
+        response.end(JSON.stringify({ error: { ...answer.error, type: answer.error.code } }))
+        return
+      }
+      response.setHeader("content-type", "text/event-stream")
+      const chunk = (delta: object, finish: string | null) =>
+        `data: ${JSON.stringify({ choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`
+      const words = "reply" in answer ? answer.reply : answer.cutOff
+      for (const word of words.split(/(?<= )/)) response.write(chunk({ content: word }, null))
+      if ("reply" in answer) {
+        response.write(chunk({}, "stop"))
+        response.write('data: {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1}}\n\n')
+        response.write("data: [DONE]\n\n")
+      }
+      response.end()
     })
     return { origin, asked }
   })

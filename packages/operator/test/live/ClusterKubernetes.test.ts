@@ -13,7 +13,7 @@ import { networkPolicy } from "../../src/desired/NetworkPolicy.ts"
 import { layerOf } from "../../src/live/ClusterKubernetes.ts"
 import type { Manifest } from "../../src/Manifest.ts"
 import { embedded } from "../../src/Settings.ts"
-import { serve, textOf } from "../FakeServers.ts"
+import { serve } from "../FakeServers.ts"
 
 interface Asked {
   readonly method: string
@@ -30,19 +30,17 @@ const against = <A, E>(
 ) =>
   Effect.gen(function* () {
     const asked: Array<Asked> = []
-    const origin = yield* serve((request, response) => {
-      void textOf(request).then((text) => {
-        const url = new URL(request.url ?? "", "http://api")
-        const one = {
-          method: request.method ?? "",
-          path: url.pathname,
-          query: Object.fromEntries(url.searchParams),
-          headers: request.headers,
-          body: text,
-        }
-        asked.push(one)
-        answer(one, response)
-      })
+    const origin = yield* serve((request, response, text) => {
+      const url = new URL(request.url ?? "", "http://api")
+      const one = {
+        method: request.method ?? "",
+        path: url.pathname,
+        query: Object.fromEntries(url.searchParams),
+        headers: request.headers,
+        body: text,
+      }
+      asked.push(one)
+      answer(one, response)
     })
     const config = new KubeConfig()
     config.loadFromClusterAndUser(
