@@ -1,7 +1,7 @@
 /** Carries a plan out, in order, and stops where the cluster says no. What was done before stays: the next pass goes on. */
 import * as Effect from "effect/Effect"
 import type { Step } from "@berth/domain/Lifecycle"
-import type { Cluster } from "./Cluster.ts"
+import { type Cluster, whole } from "./Cluster.ts"
 import { type JsonObject, type Manifest, nameOf, refOf, type Stored } from "./Manifest.ts"
 import type { Change } from "./Plan.ts"
 import { refusalTrouble, type Trouble } from "./Sight.ts"
@@ -23,7 +23,10 @@ const put = Effect.fnUntraced(function* (cluster: Cluster["Service"], object: Ma
   return yield* cluster.apply(object).pipe(
     Effect.catchIf(
       (error) => error._tag === "Refused" && error.reason === "FieldLost",
-      () => cluster.merge(refOf(object), content(object)),
+      () =>
+        cluster
+          .merge(refOf(object), content(object))
+          .pipe(Effect.flatMap((stored) => whole(object, undefined, stored))),
     ),
   )
 })

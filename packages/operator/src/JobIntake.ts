@@ -52,7 +52,7 @@ export class JobIntake extends Context.Service<
       const accept = Effect.fnUntraced(function* (
         { customerId }: Job,
         { spec, envelopes }: Extract<Decision, { _tag: "Accept" }>,
-        standing: string | undefined,
+        standing: { readonly agent: string | undefined; readonly record: string | undefined },
       ) {
         const open = (purpose: keyof typeof envelopes) =>
           opener.open({ customerId, purpose, version: spec.secrets[purpose] }, envelopes[purpose])
@@ -61,8 +61,10 @@ export class JobIntake extends Context.Service<
           botToken: yield* open("botToken"),
           gatewayToken: yield* open("gatewayToken"),
         }
-        yield* cluster.apply(recordManifest(customerId, spec, secrets))
-        yield* cluster.apply(agentManifest(customerId, spec, standing === undefined ? {} : { at: standing }))
+        yield* cluster.apply(recordManifest(customerId, spec, secrets, standing.record))
+        yield* cluster.apply(
+          agentManifest(customerId, spec, standing.agent === undefined ? {} : { at: standing.agent }),
+        )
       })
 
       /** Decides on one taken job and writes what it asks for. Fails while the cluster can't take it. */
@@ -78,7 +80,11 @@ export class JobIntake extends Context.Service<
           yield* queue.bury(raw, decision.reason)
           return "buried" satisfies Outcome as Outcome
         }
-        if (decision._tag === "Accept") yield* accept(job, decision, agent?.metadata.resourceVersion)
+        if (decision._tag === "Accept")
+          yield* accept(job, decision, {
+            agent: agent?.metadata.resourceVersion,
+            record: Option.getOrUndefined(record)?.resourceVersion,
+          })
         yield* queue.acknowledge(raw)
         yield* reconciler.look(job.customerId, { report: decision._tag === "Ignore" && decision.report })
         return decision._tag === "Accept" ? "accepted" : "ignored"

@@ -70,7 +70,7 @@ export const reconcile = Effect.fn("Reconcile.reconcile")(function* (
 
   const confirmed =
     spec.deletion !== undefined && (Option.isSome(record) || (yield* tombstone(cluster, customerId)) >= spec.generation)
-  if (confirmed) return yield* deprovision(tools, agent)
+  if (confirmed) return yield* deprovision(tools, agent, report)
   if (deleting) return yield* writeAgain(tools, agent)
   if (!(stored.metadata.finalizers ?? []).includes(finalizer)) yield* cluster.apply(agentManifest(customerId, spec))
 
@@ -79,18 +79,7 @@ export const reconcile = Effect.fn("Reconcile.reconcile")(function* (
     onSome: ({ secrets }) => provide(tools, agent, secrets),
   })
   const status = yield* conclude(tools, agent, sight)
-  if (report) {
-    const now = yield* Clock.currentTimeMillis
-    const seq = Math.max(Math.max(status.seq, tools.delivered.get(customerId) ?? 0) + 1, now)
-    yield* send(tools, {
-      _tag: "resync",
-      customerId,
-      generation: spec.generation,
-      seq,
-      at: now,
-      phase: status.phase,
-    })
-  }
+  if (report) yield* tellAll(tools, agent, status)
   return status.phase === "provisioning" || status.phase === "updating" ? whileStarting : undefined
 })
 
@@ -160,11 +149,25 @@ const send = Effect.fnUntraced(function* (tools: Tools, event: AgentEvent) {
   tools.delivered.set(event.customerId, event.seq)
 })
 
-const deprovision = Effect.fnUntraced(function* (tools: Tools, agent: Agent) {
+/** Tells phase and generation although nothing is new. */
+const tellAll = Effect.fnUntraced(function* (tools: Tools, { customerId, spec }: Agent, { phase, seq }: AgentStatus) {
+  const now = yield* Clock.currentTimeMillis
+  yield* send(tools, {
+    _tag: "resync",
+    customerId,
+    generation: spec.generation,
+    seq: Math.max(seq + 1, (tools.delivered.get(customerId) ?? 0) + 1, now),
+    at: now,
+    phase,
+  })
+})
+
+const deprovision = Effect.fnUntraced(function* (tools: Tools, agent: Agent, report: boolean) {
   const { cluster } = tools
   const { customerId, spec } = agent
   if (agent.before.phase !== "deleted") {
     const before = yield* conclude(tools, agent, { ...noSight(tools, agent), deprovision: "going" })
+    if (report) yield* tellAll(tools, agent, before)
     if ((yield* erase(cluster, customerId)) === "going") return soon
     const later = { ...agent, before }
     yield* conclude(tools, later, { ...noSight(tools, later), deprovision: "gone" })

@@ -37,19 +37,29 @@ const tombstoneRef = (customerId: CustomerId): Ref => ({
   name: `tombstone-${customerId}`,
 })
 
-/** The record that an accepted job leaves before its Agent is written. */
-export const recordManifest = (customerId: CustomerId, spec: AgentSpec, secrets: AgentSecrets): Manifest => {
+/** The record that an accepted job leaves before its Agent is written; with `version`, only on top of that resourceVersion. */
+export const recordManifest = (
+  customerId: CustomerId,
+  spec: AgentSpec,
+  secrets: AgentSecrets,
+  version?: string,
+): Manifest => {
   const base = metadata(customerId, secretRef(customerId).name)
   return {
     apiVersion: "v1",
     kind: "Secret",
-    metadata: { ...base, annotations: { [specAnnotation]: Schema.encodeSync(SpecJson)(spec) } },
+    metadata: {
+      ...base,
+      annotations: { [specAnnotation]: Schema.encodeSync(SpecJson)(spec) },
+      ...(version === undefined ? {} : { resourceVersion: version }),
+    },
     type: "Opaque",
     data: secretData(secrets),
   }
 }
 
 export interface AgentRecord {
+  readonly resourceVersion: string
   readonly spec: AgentSpec
   readonly secrets: AgentSecrets
 }
@@ -62,6 +72,7 @@ const decodeRecord = (object: Stored): Option.Option<AgentRecord> => {
   ) as Record<SecretPurpose, Redacted.Redacted<string>>
   return Option.map(Schema.decodeUnknownOption(SpecJson)(object.metadata.annotations?.[specAnnotation]), (spec) => ({
     spec,
+    resourceVersion: object.metadata.resourceVersion,
     secrets,
   }))
 }

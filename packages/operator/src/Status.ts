@@ -47,6 +47,9 @@ export const initial: AgentStatus = {
   reports: [],
 }
 
+/** While the stream is away no more than these are kept; what a lost one said, a resync says too. */
+const mostReports = 100
+
 const ready = (reason: string, message: string, status: "True" | "False" = "False") =>
   ({ type: "Ready", status, reason, message }) as const
 
@@ -164,7 +167,10 @@ export const decide = (sight: Sight, now: number, iso: string): Verdict => {
       ),
       steps: [...before.steps, ...fresh.map((step) => ({ step, at: iso }))],
       seq: events.length === 0 ? before.seq : seq,
-      reports: events.length === 0 ? before.reports : [...(sight.delivered ? [] : before.reports), ...events],
+      reports:
+        events.length === 0
+          ? before.reports
+          : [...(sight.delivered ? [] : before.reports), ...events].slice(-mostReports),
     },
   }
 }

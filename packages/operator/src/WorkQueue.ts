@@ -46,6 +46,10 @@ export const make: Effect.Effect<WorkQueue> = Effect.gen(function* () {
   const run: WorkQueue["run"] = (concurrency, work) =>
     Effect.scoped(
       Effect.gen(function* () {
+        // What an interrupted run before this one had in hand waits again.
+        yield* Queue.clear(ready)
+        working.clear()
+        for (const key of waiting) Queue.offerUnsafe(ready, key)
         const later = yield* FiberMap.make<string>()
         const due = new Map<string, number>()
         /** An earlier call stands: a poll must not put off a retry, nor the other way round. */

@@ -1,17 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { JobQueue } from "@berth/domain/JobQueue"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { agentManifest } from "../src/Agent.ts"
 import { Cluster } from "../src/Cluster.ts"
 import { at } from "../src/Manifest.ts"
-import * as Operator from "../src/Operator.ts"
 import {
   ada,
   agentOf,
-  configured,
   operating,
   pass,
   pushJob,
@@ -20,7 +16,6 @@ import {
   secretValues,
   spec,
   until,
-  world,
   Writes,
 } from "./World.ts"
 
@@ -359,28 +354,5 @@ describe("deprovisioning", () => {
       const renewed = (yield* reported).at(-1)
       assert.deepStrictEqual([renewed?._tag, renewed?.generation], ["active", 3])
     }).pipe(Effect.provide(operating())),
-  )
-
-  it.effect("ends the same when the operator dies at any moment of it", () =>
-    Effect.gen(function* () {
-      for (let moment = 0; moment < 25; moment++)
-        yield* Effect.gen(function* () {
-          const first = yield* Layer.launch(Operator.layer).pipe(Effect.forkChild)
-          yield* pushJob()
-          yield* reaches(ada, "active")
-          yield* pushJob({ generation: 2, reason: "deprovision", desired: { deletion } })
-          yield* pass(moment / 10)
-          yield* Fiber.interrupt(first)
-          yield* Layer.launch(Operator.layer).pipe(Effect.forkChild)
-          const cluster = yield* Cluster
-          yield* until(
-            `the Agent gone, killed at ${moment}`,
-            agentOf(ada).pipe(Effect.map((found) => (Option.isNone(found) ? Option.some(true) : Option.none()))),
-          )
-          assert.isTrue(Option.isNone(yield* cluster.get(ns)))
-          assert.deepStrictEqual(yield* volumes, [])
-          assert.strictEqual((yield* reported).filter(({ _tag }) => _tag === "deleted").length, 1)
-        }).pipe(Effect.provide(Layer.fresh(world())), Effect.provide(configured), Effect.scoped)
-    }),
   )
 })

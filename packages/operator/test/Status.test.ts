@@ -117,4 +117,12 @@ describe("the status of an agent", () => {
       ["step", "step", "driftRepaired"],
     )
   })
+
+  it("starts over when a deletion under way is no longer wanted, and still counts on", () => {
+    const deleting = judge({ before: { ...initial, phase: "active", seq: 5_000 }, deprovision: "going" }).status
+    assert.strictEqual(deleting.phase, "deprovisioning")
+    const renewed = judge({ before: deleting, spec: { ...spec, generation: 2 } })
+    assert.strictEqual(renewed.status.phase, "provisioning")
+    assert.isAbove(renewed.events[0]?.seq ?? 0, 5_000)
+  })
 })

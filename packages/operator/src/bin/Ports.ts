@@ -18,7 +18,6 @@ import { layerMemory } from "../Cluster/Memory.ts"
 import * as OpenClaw from "../embedded/OpenClaw.ts"
 import { Lead } from "../Lead.ts"
 import * as ClusterKubernetes from "../live/ClusterKubernetes.ts"
-import { recordsNamespace } from "../Records.ts"
 
 const variables = {
   jobs: "REDIS_URL",
@@ -74,7 +73,7 @@ export const layer = (missing: Embedded, key: Redacted.Redacted<string>) => {
   const redis = Layer.mergeAll(JobQueueRedis.layer, AgentEventsRedis.layer).pipe(Layer.provide(RedisClient.layer))
   const cluster =
     missing.cluster === undefined
-      ? Lead.layerLease(recordsNamespace).pipe(Layer.provideMerge(ClusterKubernetes.layer))
+      ? Lead.layerLease("platform").pipe(Layer.provideMerge(ClusterKubernetes.layer))
       : Layer.merge(Lead.layerMemory, memoryCluster)
   return Layer.mergeAll(
     missing.jobs === undefined ? redis : Layer.merge(JobQueue.layerMemory, AgentEvents.layerMemory),

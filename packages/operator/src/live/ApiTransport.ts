@@ -47,7 +47,9 @@ const forbidden = (message: string): Refused["reason"] =>
 
 /** What an HTTP status above 299 means. */
 export const errorOf = (status: number, body: string, object: string, operation: string): ApiError => {
-  const message = Option.match(Schema.decodeUnknownOption(Status)(body), {
+  // A complaint about a Secret might quote it.
+  const told = object.startsWith("Secret ") ? Option.none() : Schema.decodeUnknownOption(Status)(body)
+  const message = Option.match(told, {
     onNone: () => `status ${status}`,
     onSome: (one) => one.message ?? `status ${status}`,
   })
