@@ -63,6 +63,9 @@ export class TelegramDouble extends Context.Service<
   )
 }
 
+const newBot = (world: World, username: string): World =>
+  addBot(world, randomInt(10 ** 9, 10 ** 10), username, token(), randomInt(10 ** 8, 10 ** 9))
+
 const token = () => `AA${randomBytes(25).toString("base64url")}`.slice(0, 35)
 
 const make = Effect.gen(function* () {
@@ -71,10 +74,7 @@ const make = Effect.gen(function* () {
   const stored = yield* store.get("telegram").pipe(Effect.orDie)
   const empty: World = { bots: [], chats: [] }
   const loaded = Option.getOrElse(stored, () => empty)
-  const first =
-    botByName(loaded, platformBot) === undefined
-      ? addBot(loaded, randomInt(10 ** 9, 10 ** 10), platformBot, token())
-      : loaded
+  const first = botByName(loaded, platformBot) === undefined ? newBot(loaded, platformBot) : loaded
   yield* store.set("telegram", first).pipe(Effect.orDie)
   const ref = yield* SynchronizedRef.make(first)
   const changes = yield* PubSub.sliding<void>(1)
@@ -204,7 +204,7 @@ const make = Effect.gen(function* () {
             return refused("A bot's username has 5 to 32 letters, digits or underscores and ends in bot.")
           }
           if (botByName(world, username) !== undefined) return refused("This username is already taken.")
-          const next = addBot(world, randomInt(10 ** 9, 10 ** 10), username, token())
+          const next = newBot(world, username)
           const bot = botByName(next, username)
           return bot === undefined
             ? refused("The bot could not be made.")

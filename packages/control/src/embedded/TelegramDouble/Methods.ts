@@ -49,7 +49,8 @@ const method = <A, I>(
   }
 }
 
-const ChatId = Schema.Int
+/** Numbers in quotes count as numbers, as with Telegram. */
+const ChatId = Schema.Union([Schema.Int, Schema.NumberFromString.check(Schema.isInt())])
 const Text = Schema.String
 const ParseMode = Schema.optionalKey(Schema.Literals(["HTML", "Markdown", "MarkdownV2"]))
 const ReplyMarkup = Schema.optionalKey(

@@ -10,19 +10,25 @@ import type * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import type { TelegramLinks } from "../../api/Site.ts"
 import { platformBot, TelegramDouble, type TelegramDoubleRefused } from "../TelegramDouble.ts"
 import { botByName, chatOf, Person } from "./World.ts"
 
 export const telegramPrefix = "/dev/telegram"
 /** Below a service's own origin: grammY's `apiRoot`. */
 export const apiRoot = (origin: string): string => `${origin}${telegramPrefix}/api`
-/** Opens a bot's chat in the embedded Telegram and presses Start. */
-export const deepLink = (origin: string, bot: string, start?: string): string => {
+/** Opens a bot's chat in the embedded Telegram; with `start` it presses Start with that payload. */
+const deepLink = (origin: string, bot: string, start?: string): string => {
   const link = new URL(telegramPrefix, origin)
   link.searchParams.set("bot", bot)
   if (start !== undefined) link.searchParams.set("start", start)
   return link.href
 }
+/** Links into the embedded Telegram, for a Site. */
+export const telegramLinks = (origin: string): TelegramLinks => ({
+  bot: (username, start) => deepLink(origin, username, start),
+  botFather: `${origin}${telegramPrefix}`,
+})
 
 const json = (body: unknown, status = 200) => HttpServerResponse.jsonUnsafe(body, { status })
 

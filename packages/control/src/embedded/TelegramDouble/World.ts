@@ -73,7 +73,8 @@ export const withChat = (world: World, chat: Chat): World => ({
   chats: [...world.chats.filter((one) => one.bot !== chat.bot || one.person.id !== chat.person.id), chat],
 })
 
-export const addBot = (world: World, id: number, username: string, secret: string): World => ({
+/** `firstUpdate` is any number: a world that begins anew must not repeat the update ids of an older one. */
+export const addBot = (world: World, id: number, username: string, secret: string, firstUpdate: number): World => ({
   ...world,
   bots: [
     ...world.bots,
@@ -84,7 +85,7 @@ export const addBot = (world: World, id: number, username: string, secret: strin
       token: `${id}:${secret}`,
       webhook: null,
       commands: [],
-      nextUpdateId: 1,
+      nextUpdateId: firstUpdate,
       updates: [],
     },
   ],
