@@ -18,6 +18,8 @@ export interface Sight {
   readonly placed: ReadonlyArray<Step>
   /** Names of objects that someone had changed and that were put back. */
   readonly repaired: ReadonlyArray<string>
+  /** The namespace is on its way out: nothing can be put in place before it is gone. */
+  readonly waiting: boolean
   /** What kept the plan from being carried out, if anything did. */
   readonly trouble: Trouble | undefined
   readonly deployment: Stored | undefined
@@ -81,7 +83,7 @@ const look = (sight: Sight): Seen => {
           condition: ready("Suspended", `The agent is stopped (${spec.suspended.join(", ")}); its data is kept.`),
         }
       : { phase: before.phase, condition: ready("Stopping", "The agent finishes its last reply and stops.") }
-  if (podReady(deployment, pods))
+  if (!sight.waiting && podReady(deployment, pods))
     return { phase: "active", condition: ready("Running", "The agent is running.", "True") }
   const failure = podFailure(deployment, pods)
   if (failure !== undefined)
@@ -134,7 +136,7 @@ export const decide = (sight: Sight, now: number, iso: string): Verdict => {
     sight.deprovision === "no" && sight.before.phase === "deprovisioning" ? startOver(sight.before) : sight.before
   const seen = look({ ...sight, before })
   const phase = follow(before.phase, seen.phase)
-  const applied = sight.trouble === undefined && !sight.deletedByHand
+  const applied = sight.trouble === undefined && !sight.deletedByHand && !sight.waiting
   const generation = applied ? spec.generation : before.observedGeneration
   const placed = phase === "active" ? [...sight.placed, "Ready" as const] : sight.placed
   const fresh = steps.filter((step) => placed.includes(step) && !before.steps.some((one) => one.step === step))

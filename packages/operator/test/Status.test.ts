@@ -29,6 +29,7 @@ const sight = (change: Partial<Sight> = {}): Sight => ({
   before: initial,
   placed: ["Namespace", "Deployment"],
   repaired: [],
+  waiting: false,
   trouble: undefined,
   deployment: undefined,
   pods: [],
@@ -71,6 +72,16 @@ describe("the status of an agent", () => {
       pods: [readyPod],
     })
     assert.strictEqual(verdict.status.phase, "provisioning")
+  })
+
+  it("does not confirm a generation while its namespace is on its way out", () => {
+    const before = judge({ deployment: upToDate, pods: [readyPod] }).status
+    const next = { ...spec, generation: 2 }
+    const verdict = judge({ before, spec: next, placed: [], waiting: true, deployment: upToDate, pods: [readyPod] })
+    assert.deepStrictEqual(
+      [verdict.status.phase, verdict.status.observedGeneration, tags(verdict)],
+      ["updating", 1, []],
+    )
   })
 
   it("tells the customer what is wrong without the cluster's own words", () => {
