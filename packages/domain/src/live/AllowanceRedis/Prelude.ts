@@ -121,7 +121,8 @@ local function drop(id, call)
   redis.call('HDEL', holdsKey(id), call)
   local period, ask = string.match(open, '^(%d+):(%d+)$')
   local key = limitKey(id)
-  if redis.call('EXISTS', key) == 1 then redis.call('HINCRBY', key, 'held', -ask) end
+  -- Not -ask: of an ask of 0 that is "-0", which is no integer to Redis.
+  if redis.call('EXISTS', key) == 1 then redis.call('HINCRBY', key, 'held', 0 - ask) end
   return period, ask
 end
 `

@@ -209,6 +209,18 @@ export const allowanceContract = (name: string, layer: Backend) =>
     )
 
     test(
+      "takes a hold of nothing as any other",
+      {},
+      Effect.gen(function* () {
+        const allowance = yield* Allowance
+        const nothing = { prompt: 0, completion: 0 }
+        yield* allowance.release(yield* hold("a", nothing))
+        assert.strictEqual(yield* allowance.settle(settlement(yield* hold("b", nothing), 0)), "settled")
+        assert.deepInclude(yield* view, { used: 0, held: 0 })
+      }),
+    )
+
+    test(
       "settles each attempt of a request by itself",
       {},
       Effect.gen(function* () {
