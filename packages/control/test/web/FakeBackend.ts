@@ -10,7 +10,14 @@ import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { createServer } from "node:http"
 import { NotFound, PublicApi, Rejected } from "../../src/api/Api.ts"
-import { AdminOnly, Authenticated, CurrentAccount, Forbidden, sessionCookie, Unauthorized } from "../../src/api/Session.ts"
+import {
+  AdminOnly,
+  Authenticated,
+  CurrentAccount,
+  Forbidden,
+  sessionCookie,
+  Unauthorized,
+} from "../../src/api/Session.ts"
 import * as WebBundle from "../../src/pages/WebBundle.ts"
 import * as WebRoutes from "../../src/pages/WebRoutes.ts"
 import { FakeStory } from "./FakeStory.ts"
@@ -48,7 +55,10 @@ const account = HttpApiBuilder.group(
   "account",
   Effect.fn(function* (handlers) {
     return handlers.handleAll({
-      agent: () => Effect.flatMap(mine, (story) => Effect.fromNullishOr(story.agent()).pipe(Effect.mapError(() => absent("agent")))),
+      agent: () =>
+        Effect.flatMap(mine, (story) =>
+          Effect.fromNullishOr(story.agent()).pipe(Effect.mapError(() => absent("agent"))),
+        ),
       usage: () => Effect.map(mine, (story) => story.usageView()),
       order: ({ params }) =>
         Effect.flatMap(mine, (story) =>

@@ -71,14 +71,17 @@ export class FakeStory {
       return this.offer()
     }
     if (turn === 1) {
-      return this.answer("Python and pull requests, gladly. About how many messages will you send it on a working day?", {
-        _tag: "Choices",
-        options: [
-          { label: "A few", send: "About 3 a day" },
-          { label: "10 or so", send: "About 10 a day" },
-          { label: "50 and more", send: "About 50 a day" },
-        ],
-      })
+      return this.answer(
+        "Python and pull requests, gladly. About how many messages will you send it on a working day?",
+        {
+          _tag: "Choices",
+          options: [
+            { label: "A few", send: "About 3 a day" },
+            { label: "10 or so", send: "About 10 a day" },
+            { label: "50 and more", send: "About 50 a day" },
+          ],
+        },
+      )
     }
     if (turn === 2) {
       return this.answer(
@@ -87,10 +90,11 @@ export class FakeStory {
       )
     }
     if (turn === 3) {
-      return this.answer(
-        `Got it: @${bot}. Last thing: open this link, so that only you can talk to your agent.`,
-        { _tag: "TelegramLink", url: `https://t.me/berth_bot?start=abc`, expiresAt: Date.now() + 600_000 },
-      )
+      return this.answer(`Got it: @${bot}. Last thing: open this link, so that only you can talk to your agent.`, {
+        _tag: "TelegramLink",
+        url: `https://t.me/berth_bot?start=abc`,
+        expiresAt: Date.now() + 600_000,
+      })
     }
     return turn === 4 ? this.offer() : this.answer("I am here if you need anything else.")
   }

@@ -80,7 +80,12 @@ const walk = async (browser: Browser, look: (typeof looks)[number]) => {
   await shoot(page, "07-offer")
 
   // A server that is away: the words stay, and the customer may try again.
-  await page.route("**/messages", (route) => route.fulfill({ status: 422, json: { _tag: "Rejected", message: "That is too much at once. Please wait a minute." } }))
+  await page.route("**/messages", (route) =>
+    route.fulfill({
+      status: 422,
+      json: { _tag: "Rejected", message: "That is too much at once. Please wait a minute." },
+    }),
+  )
   await say(page, "What happens if I use up all tokens?")
   await page.getByRole("button", { name: "Try again" }).waitFor()
   await shoot(page, "08-not-sent")
@@ -156,7 +161,11 @@ const browse = Effect.gen(function* () {
   mkdirSync(folder, { recursive: true })
   const server = yield* Effect.forkChild(Layer.launch(layer(port)))
   yield* Effect.promise(async () => {
-    const answers = async (): Promise<boolean> => fetch(origin).then(() => true, () => false)
+    const answers = async (): Promise<boolean> =>
+      fetch(origin).then(
+        () => true,
+        () => false,
+      )
     while (!(await answers())) await new Promise((resolve) => setTimeout(resolve, 100))
     const browser = await chromium.launch({
       executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",

@@ -39,7 +39,7 @@ export const ChatStarter = ({ wish }: { readonly wish: { readonly text: string }
     <ChatWindow
       place="card"
       subtitle={texts.chat.subtitle}
-      follows={words}
+      follow={{ end: words, isOwn: true }}
       composer={
         <Composer
           inputRef={input}

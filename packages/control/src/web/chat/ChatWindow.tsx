@@ -9,20 +9,32 @@ import { Mark } from "../ui/Mark.tsx"
 
 /** Still at the end, give or take a line. */
 const slack = 80
+/** So far from the end that one needs a way back. */
+const far = 240
 
-const Scroll = ({ children, follows }: { readonly children: ReactNode; readonly follows: unknown }) => {
+/** What moved the end of the conversation. One's own words are always followed, others' only by who reads the end. */
+export interface Follow {
+  readonly end: unknown
+  readonly isOwn: boolean
+}
+
+const Scroll = ({ children, follow }: { readonly children: ReactNode; readonly follow: Follow }) => {
   const box = useRef<HTMLDivElement>(null)
-  const [isAtEnd, setIsAtEnd] = useState(true)
+  const [toGo, setToGo] = useState(0)
+  const isAtEnd = toGo < slack
   const toEnd = (behavior: ScrollBehavior) => box.current?.scrollTo({ top: box.current.scrollHeight, behavior })
   const look = () => {
     const at = box.current
-    if (at !== null) setIsAtEnd(at.scrollHeight - at.scrollTop - at.clientHeight < slack)
+    if (at !== null) setToGo(at.scrollHeight - at.scrollTop - at.clientHeight)
   }
-  // Someone who reads further up is not pulled down.
   useEffect(() => {
-    if (isAtEnd) toEnd("instant")
+    const last = box.current?.firstElementChild?.lastElementChild
+    if (!(isAtEnd || follow.isOwn) || !(last instanceof HTMLElement)) return
+    // To the end, but not past the beginning of what came last: a long answer is read from its top.
+    box.current?.scrollTo({ top: last.offsetTop - 24, behavior: "instant" })
+    look()
     // oxlint-disable-next-line react/exhaustive-deps
-  }, [follows])
+  }, [follow.end])
   return (
     <div className="relative min-h-0 grow">
       {/* Focusable, so that the keyboard can scroll it. */}
@@ -38,7 +50,7 @@ const Scroll = ({ children, follows }: { readonly children: ReactNode; readonly 
       >
         {children}
       </div>
-      {!isAtEnd && (
+      {toGo > far && (
         <button
           type="button"
           onClick={() => toEnd("smooth")}
@@ -55,15 +67,14 @@ const Scroll = ({ children, follows }: { readonly children: ReactNode; readonly 
 export const ChatWindow = ({
   place,
   subtitle,
-  follows,
+  follow,
   notice,
   composer,
   children,
 }: {
   readonly place: "page" | "card"
   readonly subtitle: string
-  /** Changes whenever the end of the conversation moves. */
-  readonly follows: unknown
+  readonly follow: Follow
   readonly notice?: ReactNode
   readonly composer: ReactNode
   readonly children: ReactNode
@@ -95,7 +106,7 @@ export const ChatWindow = ({
         </div>
       )}
       {place === "page" && <h1 className="sr-only">{texts.chat.title}</h1>}
-      <Scroll follows={follows}>
+      <Scroll follow={follow}>
         <div className={clsx(column, "space-y-6", place === "page" ? "py-8" : "py-5")}>{children}</div>
       </Scroll>
       <div

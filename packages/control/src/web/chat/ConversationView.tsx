@@ -34,7 +34,15 @@ const CardView = ({ card, isOpen, chat }: { readonly card: Card; readonly isOpen
   }
 }
 
-const MessageView = ({ message, isOpen, chat }: { readonly message: Message; readonly isOpen: boolean; readonly chat: Chat }) => (
+const MessageView = ({
+  message,
+  isOpen,
+  chat,
+}: {
+  readonly message: Message
+  readonly isOpen: boolean
+  readonly chat: Chat
+}) => (
   <Bubble from={message.role} text={message.text}>
     {message.cards.map((card) => (
       <CardView key={card._tag} card={card} isOpen={isOpen} chat={chat} />
@@ -84,11 +92,7 @@ interface Where {
   readonly wish?: { readonly text: string } | undefined
 }
 
-const View = ({
-  place,
-  firstWords,
-  wish,
-}: Where) => {
+const View = ({ place, firstWords, wish }: Where) => {
   const chat = useChat(firstWords)
   const [draft, setDraft] = useState("")
   const input = useRef<HTMLTextAreaElement>(null)
@@ -103,11 +107,14 @@ const View = ({
     <ChatWindow
       place={place}
       subtitle={journey.live === null ? texts.chat.subtitle : texts.chat.subtitleLive}
-      follows={`${items.length} ${last?._tag} ${chat.isThinking} ${journey.seq}`}
+      follow={{
+        end: `${items.length} ${last?._tag} ${chat.isThinking} ${journey.seq}`,
+        isOwn: last?._tag === "Pending",
+      }}
       notice={
         chat.link === "waiting" && conversation.isSuccess ? (
           <p role="status" className="mb-2 flex items-center gap-2 text-sm text-muted">
-            <CloudOff aria-hidden="true" className="size-4" />
+            <CloudOff aria-hidden="true" className="size-4 shrink-0" />
             {texts.chat.reconnecting}
           </p>
         ) : undefined

@@ -8,7 +8,15 @@ import { Panel } from "../ui/Panel.tsx"
 
 type Of<Tag extends Card["_tag"]> = Extract<Card, { readonly _tag: Tag }>
 
-const Row = ({ title, text, children }: { readonly title: string; readonly text: string; readonly children: ReactNode }) => (
+const Row = ({
+  title,
+  text,
+  children,
+}: {
+  readonly title: string
+  readonly text: string
+  readonly children: ReactNode
+}) => (
   <Panel className="flex max-w-md flex-wrap items-center justify-between gap-x-5 gap-y-4 p-5">
     <div className="min-w-0 grow basis-48">
       <h3 className="font-semibold tracking-tight">{title}</h3>

@@ -22,10 +22,7 @@ const run = async <A, E>(call: Effect.Effect<A, E>, signal?: AbortSignal): Promi
 
 /** The browser's one conversation; opens an anonymous account first if there is none. */
 export const openConversation = (signal?: AbortSignal) =>
-  run(
-    client.session.open({ payload: {} }).pipe(Effect.andThen(client.chat.open())),
-    signal,
-  )
+  run(client.session.open({ payload: {} }).pipe(Effect.andThen(client.chat.open())), signal)
 
 /** Says something once, however often it is called with the same `clientId`. */
 export const say = (conversationId: string, clientId: string, text: string) =>

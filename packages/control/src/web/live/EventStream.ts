@@ -56,9 +56,9 @@ export const follow = (changed: (live: Live) => void): (() => void) => {
       heardAt = Date.now()
       failures = 0
       const event = read(data)
-      const received = event === undefined ? undefined : receive(journey, event)
-      if (received?._tag === "Missing") return reconnect()
-      if (received?._tag !== "Applied") return
+      if (event === undefined) return
+      const received = receive(journey, event)
+      if (received._tag === "Missing") return reconnect()
       journey = received.journey
       tell("open")
     })

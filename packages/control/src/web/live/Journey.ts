@@ -79,11 +79,11 @@ const apply = (journey: Journey, event: CustomerEvent | UnknownEvent): Journey =
 
 export type Received =
   | { readonly _tag: "Applied"; readonly journey: Journey }
-  | { readonly _tag: "Repeated" }
+  | { readonly _tag: "Repeated"; readonly journey: Journey }
   | { readonly _tag: "Missing"; readonly after: number }
 
 export const receive = (journey: Journey, event: CustomerEvent | UnknownEvent): Received => {
-  if (event.seq <= journey.seq) return { _tag: "Repeated" }
+  if (event.seq <= journey.seq) return { _tag: "Repeated", journey: { ...journey, fresh: false } }
   if (!journey.fresh && event.seq !== journey.seq + 1) return { _tag: "Missing", after: journey.seq }
   return { _tag: "Applied", journey: { ...apply(journey, event), seq: event.seq, fresh: false } }
 }

@@ -24,14 +24,15 @@ const useElapsed = (isRunning: boolean, key: unknown): number => {
 }
 
 const Tick = ({ state, isStuck }: { readonly state: State; readonly isStuck: boolean }) => {
-  if (state === "running" && isStuck) return <CircleAlert aria-hidden="true" className="size-5 text-danger" />
-  if (state === "running") return <LoaderCircle aria-hidden="true" className="size-5 animate-spin text-accent" />
+  if (state === "running" && isStuck) return <CircleAlert aria-hidden="true" className="size-5 shrink-0 text-danger" />
+  if (state === "running")
+    return <LoaderCircle aria-hidden="true" className="size-5 shrink-0 animate-spin text-accent" />
   return (
     <span
       aria-hidden="true"
       className={clsx(
-        "grid size-5 place-items-center rounded-full",
-        state === "done" ? "bg-accent text-on-accent" : "border-[1.5px] border-line",
+        "grid size-5 shrink-0 place-items-center rounded-full",
+        state === "done" ? "bg-accent text-on-accent" : "border-[1.5px] border-muted/45",
       )}
     >
       {state === "done" && <Check className="size-3.5" strokeWidth={3} />}
@@ -65,9 +66,7 @@ export const Provisioning = ({ journey }: { readonly journey: Journey }) => {
       <div className="flex items-baseline justify-between gap-4">
         <h3 className="font-semibold tracking-tight">{failure !== null ? titleFailed : isDone ? titleLive : title}</h3>
         <p className="text-sm text-muted tabular-nums" role="status">
-          {isDone
-            ? texts.provisioning.took(duration(ended - begun))
-            : texts.provisioning.of(atOf.size, steps.length)}
+          {isDone ? texts.provisioning.took(duration(ended - begun)) : texts.provisioning.of(atOf.size, steps.length)}
         </p>
       </div>
       {run.length === 0 && !isDone && failure === null && (
@@ -89,7 +88,7 @@ export const Provisioning = ({ journey }: { readonly journey: Journey }) => {
                 {texts.provisioning.steps[step]}
                 <span className="sr-only">, {texts.provisioning[state]}</span>
               </span>
-              <span className="text-sm text-muted tabular-nums">{timeOf(step, place)}</span>
+              <span className="shrink-0 text-sm whitespace-nowrap text-muted tabular-nums">{timeOf(step, place)}</span>
             </li>
           )
         })}

@@ -1,5 +1,5 @@
 /** What Berth is, in one screen, with the chat right there. Its own code is all that it loads. */
-import { Check } from "lucide-react"
+import { ArrowDown, Check } from "lucide-react"
 import { useState } from "react"
 import { plans } from "virtual:plans"
 import { ChatStarter } from "../chat/ChatStarter.tsx"
@@ -10,7 +10,7 @@ import { Button } from "../ui/Button.tsx"
 const t = texts.landing
 
 const Steps = () => (
-  <section aria-labelledby="how" className="mt-10 lg:mt-12">
+  <section aria-labelledby="how" className="lg:mt-8">
     <h2 id="how" className="sr-only">
       {t.stepsTitle}
     </h2>
@@ -33,6 +33,24 @@ const Steps = () => (
   </section>
 )
 
+/** The three prices at a glance; the plans themselves stand further down. */
+const Prices = () => (
+  <a
+    href="#plans"
+    aria-label={t.seePlans}
+    className="mt-6 inline-flex min-h-11 flex-wrap items-center gap-x-5 gap-y-1 rounded-lg text-[0.9375rem] hover:text-accent"
+  >
+    {plans.map((tier) => (
+      <span key={tier.id}>
+        <span className="text-muted">{tier.name}</span>{" "}
+        <span className="font-semibold tabular-nums">{money(tier.monthlyCents)}</span>
+        <span className="text-muted">{t.month}</span>
+      </span>
+    ))}
+    <ArrowDown aria-hidden="true" className="hidden size-4 text-muted sm:block" />
+  </a>
+)
+
 /** "kimi-k2.7-code" → "Kimi K2.7 Code". */
 const modelName = (id: string) =>
   id
@@ -43,7 +61,7 @@ const modelName = (id: string) =>
 const TierCard = ({ tier, onChoose }: { readonly tier: (typeof plans)[number]; readonly onChoose: () => void }) => {
   const facts = [
     t.tokens(compact(tier.monthlyTokens)),
-    t.models(tier.models.map(modelName).join(", ")),
+    tier.models.map(modelName).join(", "),
     t.requests(tier.requestsPerMinute),
     t.storage(gigabytes(tier.resources.storage)),
   ]
@@ -79,6 +97,7 @@ export const LandingPage = () => {
         <div>
           <h1 className="text-[2.625rem] leading-[1.05] font-semibold tracking-[-0.035em] sm:text-6xl">{t.headline}</h1>
           <p className="mt-5 max-w-xl text-lg leading-relaxed text-muted sm:text-xl">{t.lead}</p>
+          <Prices />
           <div className="hidden lg:block">
             <Steps />
           </div>
@@ -90,7 +109,7 @@ export const LandingPage = () => {
           <Steps />
         </div>
       </div>
-      <section aria-labelledby="plans" className="border-t border-line/70 bg-sunken">
+      <section aria-labelledby="plans" className="scroll-mt-4 border-t border-line/70 bg-sunken">
         <div className="mx-auto w-full max-w-6xl px-5 py-16 sm:px-8 sm:py-20">
           <h2 id="plans" className="text-3xl font-semibold sm:text-4xl">
             {t.tiersTitle}

@@ -3,10 +3,9 @@
  * confirmed, then follows the setting up of the agent.
  */
 import { useQuery } from "@tanstack/react-query"
-import { CircleCheck, CircleX, LoaderCircle, SearchX, TriangleAlert, WifiOff } from "lucide-react"
+import { CircleCheck, CircleX, LoaderCircle, SearchX, Send, TriangleAlert, WifiOff } from "lucide-react"
 import { useEffect, useState, type ReactNode } from "react"
 import { Link, useSearchParams } from "react-router"
-import { LiveCard } from "../chat/LinkCards.tsx"
 import { Data } from "../client/Data.tsx"
 import { failureOf } from "../client/Failure.ts"
 import { agentQuery, orderQuery } from "../client/Queries.ts"
@@ -52,9 +51,6 @@ const Paid = () => {
   const body = (notice: ReactNode) => (
     <div className="space-y-8">
       {notice}
-      {live !== null && failure === null && agent.data !== undefined && (
-        <LiveCard botUsername={agent.data.botUsername} url={agent.data.botUrl} />
-      )}
       <Provisioning journey={journey} />
       <div className="flex flex-wrap gap-3">
         <ToChat />
@@ -64,9 +60,21 @@ const Paid = () => {
       </div>
     </div>
   )
-  if (failure !== null) return body(<Notice icon={TriangleAlert} tone="bad" title={t.failedTitle} text={t.failedText} />)
+  if (failure !== null)
+    return body(<Notice icon={TriangleAlert} tone="bad" title={t.failedTitle} text={t.failedText} />)
   if (live !== null) {
-    return body(<Notice icon={CircleCheck} tone="good" title={t.liveTitle} text={t.liveText(live.botUsername)} />)
+    return body(
+      <Notice icon={CircleCheck} tone="good" title={t.liveTitle} text={t.liveText(live.botUsername)}>
+        {agent.data !== undefined && (
+          <Button asChild>
+            <a href={agent.data.botUrl} target="_blank" rel="noreferrer">
+              <Send aria-hidden="true" />
+              {texts.live.open(live.botUsername)}
+            </a>
+          </Button>
+        )}
+      </Notice>,
+    )
   }
   return body(<Notice icon={CircleCheck} tone="good" title={t.paidTitle} text={t.paidText} />)
 }

@@ -28,11 +28,7 @@ const Overview = () => {
     return (
       <div className="mx-auto w-full max-w-2xl px-5 py-12 sm:px-8 sm:py-20">
         {isNone ? (
-          <Notice
-            icon={Anchor}
-            title={t.noneTitle}
-            text={agentFailure === "notFound" ? t.noneText : t.signedOutText}
-          >
+          <Notice icon={Anchor} title={t.noneTitle} text={agentFailure === "notFound" ? t.noneText : t.signedOutText}>
             <Button asChild>
               <Link to={paths.chat}>{t.startChat}</Link>
             </Button>
@@ -57,7 +53,7 @@ const Overview = () => {
       <AgentState agent={agent.data} isPaused={usage.data?.paused ?? false} />
       {isStale && (
         <p role="status" className="flex items-center gap-2 text-sm text-muted">
-          <CloudOff aria-hidden="true" className="size-4" />
+          <CloudOff aria-hidden="true" className="size-4 shrink-0" />
           {t.stale}
         </p>
       )}

@@ -14,13 +14,21 @@ export interface Numbers {
   readonly resetsAt: number
 }
 
-const Amount = ({ label, tokens, swatch }: { readonly label: string; readonly tokens: number; readonly swatch: string }) => (
+const Amount = ({
+  label,
+  tokens,
+  swatch,
+}: {
+  readonly label: string
+  readonly tokens: number
+  readonly swatch: string
+}) => (
   <div>
     <dt className="flex items-center gap-2 text-sm text-muted">
-      <span aria-hidden="true" className={`size-2.5 rounded-full ${swatch}`} />
+      <span aria-hidden="true" className={`size-2.5 shrink-0 rounded-full ${swatch}`} />
       {label}
     </dt>
-    <dd className="mt-1 text-lg font-medium tabular-nums">{full(tokens)}</dd>
+    <dd className="mt-1 font-medium sm:text-lg tabular-nums">{full(tokens)}</dd>
   </div>
 )
 
@@ -49,9 +57,12 @@ export const Allowance = ({ used, held, limit, resetsAt }: Numbers) => {
           className={`h-full transition-[width] duration-500 ${warning === undefined ? "bg-accent" : "bg-danger"}`}
           style={{ width: `${percent(used, limit)}%` }}
         />
-        <div className="h-full bg-accent/45 transition-[width] duration-500" style={{ width: `${percent(held, limit)}%` }} />
+        <div
+          className="h-full bg-accent/45 transition-[width] duration-500"
+          style={{ width: `${percent(held, limit)}%` }}
+        />
       </Progress.Root>
-      <dl className="mt-6 grid gap-x-6 gap-y-4 sm:grid-cols-3">
+      <dl className="mt-6 grid grid-cols-3 gap-x-4 sm:gap-x-6">
         <Amount label={t.used} tokens={used} swatch={warning === undefined ? "bg-accent" : "bg-danger"} />
         <Amount label={t.held} tokens={held} swatch="bg-accent/45" />
         <Amount label={t.left} tokens={left} swatch="bg-line" />

@@ -24,7 +24,7 @@ export const Days = ({ days: all }: { readonly days: ReadonlyArray<Day> }) => {
         <h2 id="days" className="font-semibold">
           {t.byDay}
         </h2>
-        {highest > 0 && <p className="text-sm text-muted tabular-nums">max {compact(highest)}</p>}
+        {highest > 0 && <p className="text-sm text-muted tabular-nums">{t.highest(compact(highest))}</p>}
       </div>
       {first === undefined || last === undefined ? (
         <p className="mt-4 max-w-xs text-muted">{t.byDayEmpty}</p>
