@@ -38,6 +38,8 @@ export class Allowances extends Context.Service<
     ): Effect.Effect<void, SqlError>
     /** Sets what `change` names; nothing is written if nothing differs. Nothing happens to a customer without allowance. */
     change(customerId: CustomerId, change: Partial<Standing>): Effect.Effect<void, SqlError>
+    /** Tells the proxies about the live tokens, after `proxy_tokens` changed in the same transaction. */
+    tokensChanged(customerId: CustomerId): Effect.Effect<void, SqlError>
   }
 >()("@berth/control/Allowances") {
   static readonly layer: Layer.Layer<Allowances, never, SqlClient | Work> = Layer.effect(
@@ -101,6 +103,12 @@ export class Allowances extends Context.Service<
           if (!differs) return
           yield* write(customerId, next)
           yield* offer(customerId, next.packs - standing.packs)
+        }),
+        tokensChanged: Effect.fn("Allowances.tokensChanged")(function* (customerId) {
+          const standing = yield* standingOf(customerId)
+          if (standing === undefined) return
+          yield* write(customerId, standing)
+          yield* offer(customerId, 0)
         }),
       })
     }),

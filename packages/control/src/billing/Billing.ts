@@ -15,7 +15,7 @@ import type * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { SqlClient } from "effect/sql/SqlClient"
+import { SqlClient } from "effect/sql/SqlClient"
 import { CustomerEvents } from "../notify/CustomerEvents.ts"
 import type { Mailer } from "../notify/Mailer.ts"
 import * as Mails from "../notify/Mails.ts"
@@ -119,5 +119,11 @@ export const layer = ({
     Layer.provide(Layer.mergeAll(SubscriptionSync.layer, Mails.Mails.layer(publicUrl))),
     Layer.provide(purchases),
   )
+
+/** Billing can work while Postgres answers; Redis and Stripe may be away, their work waits. */
+export const ready: Effect.Effect<boolean, never, SqlClient> = Effect.gen(function* () {
+  const sql = yield* SqlClient
+  return yield* Effect.isSuccess(sql`SELECT 1`)
+})
 
 export { layer as routes } from "./StripeWebhook.ts"

@@ -1,4 +1,4 @@
-/** `/dev/stripe/checkout/:id` on the main server: where the embedded Stripe sends customers to pay. */
+/** `/dev/stripe` on the main server: what the embedded Stripe holds, and the page where it sends customers to pay. */
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
@@ -6,6 +6,7 @@ import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { StripeDouble } from "./StripeDouble.ts"
 import { checkoutPage, closedPage } from "./StripeDouble/CheckoutPage.ts"
+import { overviewPage } from "./StripeDouble/OverviewPage.ts"
 import type { Session } from "./StripeDouble/World.ts"
 
 const html = (text: string, status = 200) =>
@@ -26,6 +27,11 @@ export const layer: Layer.Layer<never, never, HttpRouter.HttpRouter | StripeDoub
     const id = Effect.map(HttpRouter.params, (params) => params["id"] ?? "")
     const page = "/dev/stripe/checkout/:id"
     const found = Effect.flatMap(id, double.checkout)
+    yield* router.add(
+      "GET",
+      "/dev/stripe",
+      Effect.map(double.world, (world) => html(overviewPage(world))),
+    )
     yield* router.add(
       "GET",
       page,

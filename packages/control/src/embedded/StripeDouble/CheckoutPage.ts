@@ -1,9 +1,7 @@
 /** The embedded Stripe's payment page: plain HTML, no script, good on a phone. Pure. */
 import { headline, tiers } from "@berth/domain/Tiers"
+import { escape } from "../Html.ts"
 import type { Session } from "./World.ts"
-
-const escape = (text: string): string =>
-  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;")
 
 const style = `
 *{box-sizing:border-box}
@@ -52,7 +50,7 @@ export const checkoutPage = (session: Session, notice: string | undefined): stri
 <div><dt>Due today</dt><dd><strong>${price}.00</strong></dd></div></dl>
 ${notice === undefined ? "" : `<p class="notice" role="alert">${escape(notice)}</p>`}
 ${button(`${base}/pay`, `Pay ${price}`, "pay")}
-<div class="others">${button(`${base}/decline`, "Decline the card", "other")}${button(`${base}/cancel`, "Cancel", "other")}</div>
+<div class="others">${button(`${base}/decline`, "Decline card", "other")}${button(`${base}/cancel`, "Cancel", "other")}</div>
 <footer>The embedded Stripe answers here: no card, no money. Set STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET for the real one.</footer>`,
   )
 }
