@@ -20,6 +20,8 @@ const handled = Metric.counter("berth_stripe_events", { description: "Events by 
 export const routeOf = (type: string): "checkout" | "expiry" | "invoice" | "subscription" | "none" => {
   switch (type) {
     case "checkout.session.completed":
+    // A payment that took its time.
+    case "checkout.session.async_payment_succeeded":
       return "checkout"
     case "checkout.session.expired":
       return "expiry"

@@ -2,7 +2,7 @@
  * Runs a step for ever as a fiber of its layer. A failing step is logged and tried again after a jittered backoff; nothing
  * it does ends the fiber. On close the running step is finished first, so nothing is cut in the middle.
  */
-import { type Taken, Work } from "@berth/domain/Work"
+import { type QueueName, type Taken, Work } from "@berth/domain/Work"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
@@ -12,7 +12,6 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
-import type { QueueName } from "@berth/domain/Work"
 import type { SqlError } from "effect/sql/SqlError"
 
 /** Whether there may be more to do at once. */
@@ -66,6 +65,10 @@ export interface QueueOptions {
   readonly leaseMillis: number
 }
 
+/** So many rows at once, and at a time: all of them are handled well within their lease. */
+const batch = 8
+const concurrency = 4
+
 /** Takes what is due of a queue and handles it, each row by itself. `handle` marks its row done in its own transaction. */
 export const drain =
   (options: QueueOptions) =>
@@ -76,7 +79,7 @@ export const drain =
       const work = yield* Work
       const giveUp = (row: Taken, reason: string) =>
         Effect.logError("Work is buried", { id: row.id, reason }).pipe(Effect.andThen(work.bury(row.id, reason)))
-      const rows = yield* work.take(options.queue, 16, options.leaseMillis)
+      const rows = yield* work.take(options.queue, batch, options.leaseMillis)
       yield* Effect.forEach(
         rows,
         (row) =>
@@ -92,7 +95,7 @@ export const drain =
               yield* work.putOff(row.id, (yield* Clock.currentTimeMillis) + Math.round(wait * jitter))
             })
           }),
-        { concurrency: 4, discard: true },
+        { concurrency, discard: true },
       )
       return rows.length > 0
     })

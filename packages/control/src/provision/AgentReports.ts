@@ -4,12 +4,16 @@
  * and changes nothing.
  */
 import { type AgentEvent, AgentEvents } from "@berth/domain/AgentEvents"
+import type { CustomerId } from "@berth/domain/Ids"
 import { Desired } from "@berth/domain/Jobs"
 import { Work } from "@berth/domain/Work"
+import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
 import { Audit } from "../billing/Audit.ts"
 import { CustomerEvents } from "../notify/CustomerEvents.ts"
 import { Mails } from "../notify/Mails.ts"
@@ -62,17 +66,27 @@ const apply = Effect.fn("AgentReports.apply")(function* (event: AgentEvent) {
   if (report.live) yield* mails.welcome(agent.orderId, agent.email, agent.desired)
 })
 
-/** One batch; whether there was any. */
+/**
+ * One batch; whether there was any. One that cannot be handled holds up its own customer alone: it is left to be delivered
+ * again, and so is what follows it for that customer.
+ */
 export const consume = Effect.gen(function* () {
   const sql = yield* SqlClient
   const stream = yield* AgentEvents
   const events = yield* CustomerEvents
   const delivered = yield* stream.take(32)
+  const failed = new Map<CustomerId, Cause.Cause<SqlError>>()
   for (const { id, event } of delivered) {
-    yield* sql.withTransaction(apply(event))
+    if (failed.has(event.customerId)) continue
+    const exit = yield* Effect.exit(sql.withTransaction(apply(event)))
+    if (Exit.isFailure(exit)) {
+      failed.set(event.customerId, exit.cause)
+      continue
+    }
     yield* stream.acknowledge([id])
     yield* events.announce(event.customerId)
   }
+  for (const cause of failed.values()) return yield* Effect.failCause(cause)
   return delivered.length > 0
 }).pipe(Effect.withSpan("AgentReports.consume"))
 

@@ -88,21 +88,26 @@ const routes = HttpRouter.serve(Layer.mergeAll(StripeWebhook.layer, StripePages.
 
 const base = Layer.mergeAll(AllowanceSourcePostgres.layer, Work.layer).pipe(Layer.provideMerge(database))
 
-export const world = Layer.mergeAll(
-  Checkout.layer,
-  SubscriptionSync.layer,
-  Mails.layer("http://berth.test"),
-  routes,
-).pipe(
-  Layer.provideMerge(Billing.purchases),
-  Layer.provideMerge(stripe),
-  Layer.provideMerge(server),
-  Layer.provideMerge(Mailbox.mailer),
-  Layer.provideMerge(Mailbox.layer),
-  Layer.provideMerge(Layer.mergeAll(base, redis, SecureRandom.layerWebCrypto, Sealer.layer(recipient))),
-  Layer.provideMerge(Layer.mergeAll(KeyValueStore.layerMemory, FetchHttpClient.layer)),
-  Layer.provideMerge(Layer.mergeAll(clock, Logger.layer([]))),
-)
+/** With a clock and a logger of one's own. */
+export const worldAt = <A>(surroundings: Layer.Layer<A>) =>
+  Layer.mergeAll(Checkout.layer, SubscriptionSync.layer, Mails.layer("http://berth.test"), routes).pipe(
+    Layer.provideMerge(Billing.purchases),
+    Layer.provideMerge(stripe),
+    Layer.provideMerge(server),
+    Layer.provideMerge(Mailbox.mailer),
+    Layer.provideMerge(Mailbox.layer),
+    Layer.provideMerge(Layer.mergeAll(base, redis, SecureRandom.layerWebCrypto, Sealer.layer(recipient))),
+    Layer.provideMerge(Layer.mergeAll(KeyValueStore.layerMemory, FetchHttpClient.layer)),
+    Layer.provideMerge(surroundings),
+  )
+
+const quiet = Logger.layer([])
+
+/** Time goes by itself, for what runs by itself. */
+export const realTime = quiet
+
+/** Time stands until a test moves it. */
+export const world = worldAt(Layer.mergeAll(clock, quiet))
 
 let next = 1
 
