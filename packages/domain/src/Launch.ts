@@ -14,6 +14,9 @@ import * as Schema from "effect/Schema"
 /** This program must not start as it is configured; the message says what to change. */
 export class Refused extends Schema.TaggedError<Refused>()("Refused", { message: Schema.String }) {}
 
+/** Errors whose message already says in a line what to do. */
+const plainlySaid = new Set(["EmbeddedPostgresError", "BundleFailed", "StoryFailed"])
+
 const firstLine = (text: string): string => text.trim().split("\n")[0] ?? text
 
 const schemaLines = (text: string): string =>
@@ -28,7 +31,7 @@ export const explain = (error: unknown): string | undefined => {
   if (error instanceof Refused) return error.message
   if (error instanceof Config.ConfigError) return `A variable is missing or wrong: ${schemaLines(error.message)}`
   if (!Predicate.hasProperty(error, "_tag")) return undefined
-  if (error._tag === "EmbeddedPostgresError" && Predicate.hasProperty(error, "message"))
+  if (plainlySaid.has(String(error._tag)) && Predicate.hasProperty(error, "message"))
     return firstLine(String(error.message))
   if (error._tag === "ServeError" && Predicate.hasProperty(error, "cause")) return listening(error.cause)
   if (error._tag === "SqlError")

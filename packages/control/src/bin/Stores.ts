@@ -5,6 +5,7 @@
 import { AgentEvents } from "@berth/domain/AgentEvents"
 import { Allowance } from "@berth/domain/Allowance"
 import { CustomerBus } from "@berth/domain/CustomerBus"
+import { isGiven } from "@berth/domain/Embedded"
 import { JobQueue } from "@berth/domain/JobQueue"
 import * as AgentEventsRedis from "@berth/domain/live/AgentEventsRedis"
 import * as AllowanceRedis from "@berth/domain/live/AllowanceRedis"
@@ -34,10 +35,13 @@ const embeddedPostgres = Layer.unwrap(
   Layer.provide(Layer.unwrap(Effect.map(folder, (berth) => EmbeddedPostgres.layer({ folder: `${berth}/postgres` })))),
 )
 
+/** The pool of `DATABASE_URL`, or of the embedded Postgres. */
+export const client = Effect.map(isGiven("DATABASE_URL"), (given) => (given ? Postgres.layerConfig : embeddedPostgres))
+
 const postgres = (isEmbedded: boolean) => {
-  const client = isEmbedded ? embeddedPostgres : Postgres.layerConfig
+  const pool = isEmbedded ? embeddedPostgres : Postgres.layerConfig
   return Layer.mergeAll(Work.layer, AllowanceSourcePostgres.layer, Layer.effectDiscard(migrate)).pipe(
-    Layer.provideMerge(client),
+    Layer.provideMerge(pool),
   )
 }
 

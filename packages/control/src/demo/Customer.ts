@@ -68,7 +68,7 @@ export const talkUntil = Effect.fn("Customer.talkUntil")(function* <T extends Ca
     api.chat
       .say({ params: { id: conversationId }, payload: { text, clientId: `${wanted}-${(said += 1)}` } })
       .pipe(Effect.mapError((error) => failed(`saying "${text.slice(0, 40)}" failed: ${error.message}`)))
-  for (let turn = 0; turn < 12; turn += 1) {
+  for (let pauses = 0; pauses < 100;) {
     const conversation = yield* api.chat
       .get({ params: { id: conversationId } })
       .pipe(Effect.mapError((error) => failed(`reading the conversation failed: ${error.message}`)))
@@ -82,7 +82,6 @@ export const talkUntil = Effect.fn("Customer.talkUntil")(function* <T extends Ca
       const code = new URL(link?.url ?? "", origin).searchParams.get("start") ?? ""
       const bot = new URL(link?.url ?? "", origin).searchParams.get("bot") ?? ""
       yield* tell(origin, bot, `/start ${code}`)
-      yield* Effect.sleep("500 millis")
     } else if (once("token", lastCard(conversation, "BotFatherLink") !== undefined)) {
       const bot = yield* post(
         `${origin}/dev/telegram/bots`,
@@ -92,7 +91,11 @@ export const talkUntil = Effect.fn("Customer.talkUntil")(function* <T extends Ca
       yield* say(`Here is my bot's token: ${bot.token}`)
     } else if (once("email", /e-?mail/i.test(words))) yield* say(email)
     else if (once("volume", /a day|per day/i.test(words))) yield* say("about 10 messages a day")
-    else yield* Effect.sleep("300 millis")
+    else {
+      pauses += 1
+      yield* Effect.sleep("200 millis")
+    }
   }
-  return yield* failed(`the conversation never came to ${wanted}`)
+  const { messages } = yield* api.chat.get({ params: { id: conversationId } }).pipe(Effect.orDie)
+  return yield* failed(`the conversation never came to ${wanted}; last it said: ${messages.at(-1)?.text ?? "nothing"}`)
 })

@@ -9,7 +9,6 @@ import { EmbeddedKimi } from "@berth/proxy/embedded/Kimi"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
-import * as Layer from "effect/Layer"
 import { escape, page } from "./Html.ts"
 
 /** JSON for a client that asks for it, else the page. */
@@ -36,7 +35,7 @@ export const loopbackOnly = HttpRouter.middleware(
   { global: true },
 )
 
-const places = [
+const listed = [
   ["telegram", "/dev/telegram", "Telegram", "Make a bot, write to it, open the links of the conversation."],
   ["mail", "/dev/mail", "Mailbox", "Every mail that Berth sent."],
   ["stripe", "/dev/stripe", "Stripe", "Checkouts, subscriptions and invoices."],
@@ -45,7 +44,8 @@ const places = [
 ] as const
 
 /** Names of embedded ports that have a page. */
-export type Place = (typeof places)[number][0]
+export const places = listed.map(([name]) => name)
+export type Place = (typeof places)[number]
 
 /** The index of the pages that are there. */
 export const index = (embedded: ReadonlySet<Place>) =>
@@ -56,7 +56,7 @@ export const index = (embedded: ReadonlySet<Place>) =>
       page(
         "Behind the embedded services",
         "These pages exist only here, where nothing real is connected.",
-        places
+        listed
           .filter(([name]) => embedded.has(name))
           .map(([, path, title, lead]) => `<article><h2><a href="${path}">${title}</a></h2><p>${lead}</p></article>`)
           .join(""),
@@ -124,5 +124,3 @@ export const cluster = HttpRouter.use(
     yield* router.add("GET", "/dev/cluster", either(objects, clusterPage))
   }),
 )
-
-export const layer = Layer.mergeAll(kimi, cluster)

@@ -35,10 +35,10 @@ export const layer = ({ publicUrl, webhookSecret }: Options): Layer.Layer<Paymen
           return PaymentsStripe.make({ secretKey, webhookSecret, publicUrl, server })
         }),
       )
-      return Layer.mergeAll(
-        client,
-        HttpRouter.serve(routes(double, secretKey), { disableLogger: true, disableListenLog: true }),
-      ).pipe(
+      const api = HttpRouter.serve(routes(double, secretKey), { disableLogger: true, disableListenLog: true })
+      // Provided, not merged: a served router's context must not reach the layers around it, or they would share its routes.
+      return client.pipe(
+        Layer.provide(api),
         Layer.provide(
           NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1", disablePreemptiveShutdown: true }),
         ),

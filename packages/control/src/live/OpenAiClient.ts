@@ -1,5 +1,6 @@
 /** The npm package `openai`, as anybody would use it against the token-proxy. It never retries here, so a refusal shows at once. */
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import OpenAI from "openai"
@@ -17,9 +18,13 @@ export interface Answer {
   readonly completionTokens: number
 }
 
+/** The client puts the status before the message; what the proxy said is in the body. */
+const said = (error: InstanceType<typeof OpenAI.APIError>): string =>
+  Predicate.hasProperty(error.error, "message") ? String(error.error.message) : error.message
+
 const refusal = (error: unknown): Refusal =>
   error instanceof OpenAI.APIError
-    ? new Refusal({ status: error.status ?? 0, code: error.code ?? "", message: error.message })
+    ? new Refusal({ status: error.status ?? 0, code: error.code ?? "", message: said(error) })
     : new Refusal({ status: 0, code: "unreachable", message: error instanceof Error ? error.message : String(error) })
 
 /** A client for one token. */
