@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Conversation, Message } from "../../src/api/Messages.ts"
 import { start, type Journey } from "../../src/web/live/Journey.ts"
-import { items, newer, type Item, type Pending } from "../../src/web/chat/Thread.ts"
+import { items, newer, wordsOf, type Item, type Pending } from "../../src/web/chat/Thread.ts"
 
 const message = (seq: number, role: Message["role"] = "assistant", text = `${seq}`): Message => ({
   seq,
@@ -61,11 +61,27 @@ describe("Thread", () => {
     assert.deepStrictEqual(shape(items(stored, start, [pending("hi", 0, "offline")])), [1, "hi"])
   })
 
-  it("puts the setting up where it began, between the messages before and after the payment", () => {
-    const paid = { ...start, paidAt: 2_500 }
-    const shown = items(conversation(message(1), message(2), message(3)), paid, [])
-    assert.deepStrictEqual(shape(shown), [1, 2, "Provisioning", 3])
-    assert.deepStrictEqual(shape(items(conversation(message(1)), paid, [])), [1, "Provisioning"])
+  it("keeps the setting up last while it runs, and above the news that the agent is live", () => {
+    const paid = { ...start, paidAt: 1_500 }
+    const talk = [message(1), message(2), message(3)]
+    assert.deepStrictEqual(shape(items(conversation(...talk), paid, [])), [1, 2, 3, "Provisioning"])
+    const news: Message = { ...message(4), cards: [{ _tag: "Live", botUsername: "b", url: "https://t.me/b" }] }
+    const live = { ...paid, live: { botUsername: "b", at: 3_900 } }
+    const shown = items(conversation(...talk, news, message(5)), live, [])
+    assert.deepStrictEqual(shape(shown), [1, 2, 3, "Provisioning", 4, 5])
+    const plain = items(conversation(...talk, message(4)), live, [])
+    assert.deepStrictEqual(shape(plain), [1, 2, 3, "Provisioning", 4])
+  })
+
+  it("does not say beside an offer what its card says, and leaves all other words alone", () => {
+    const reason = "About 3 a day ≈ 1M."
+    const offer: Message = {
+      ...message(1, "assistant", `Here's your setup: Pro. ${reason}\n\nShall I?`),
+      cards: [{ _tag: "Offer", tier: "pro", headline: "Pro", reason, expectedTokens: 1, alternatives: [] }],
+    }
+    assert.strictEqual(wordsOf(offer), "Here's your setup: Pro.\n\nShall I?")
+    assert.strictEqual(wordsOf({ ...offer, text: "Other words" }), "Other words")
+    assert.strictEqual(wordsOf({ ...offer, cards: [] }), offer.text)
   })
 
   it("lets only the newest message be answered by a tap", () => {

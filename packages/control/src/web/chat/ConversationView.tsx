@@ -14,7 +14,7 @@ import { Choices } from "./Choices.tsx"
 import { Composer } from "./Composer.tsx"
 import { BotFatherCard, CheckoutCard, LiveCard, TelegramCard } from "./LinkCards.tsx"
 import { OfferCard } from "./OfferCard.tsx"
-import type { Pending } from "./Thread.ts"
+import { wordsOf, type Pending } from "./Thread.ts"
 import { useChat, type Chat } from "./UseChat.ts"
 
 const CardView = ({ card, isOpen, chat }: { readonly card: Card; readonly isOpen: boolean; readonly chat: Chat }) => {
@@ -43,7 +43,7 @@ const MessageView = ({
   readonly isOpen: boolean
   readonly chat: Chat
 }) => (
-  <Bubble from={message.role} text={message.text}>
+  <Bubble from={message.role} text={wordsOf(message)}>
     {message.cards.map((card) => (
       <CardView key={card._tag} card={card} isOpen={isOpen} chat={chat} />
     ))}

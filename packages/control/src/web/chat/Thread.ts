@@ -37,6 +37,25 @@ const isStored = (pending: Pending, messages: ReadonlyArray<Message>): boolean =
   pending.failure === null &&
   messages.some((message) => message.role === "user" && message.seq > pending.after && message.text === pending.text)
 
+/** The setting up stands last while it runs, and above the news that the agent is live once it is. */
+const provisioningPlace = (messages: ReadonlyArray<Message>, { paidAt, live }: Journey): number => {
+  const isNews = (message: Message) => message.at > (paidAt ?? 0) && message.cards.some(({ _tag }) => _tag === "Live")
+  const news = messages.findIndex(isNews)
+  if (news !== -1) return news
+  const later = live === null ? -1 : messages.findIndex(({ at }) => at >= live.at)
+  return later === -1 ? messages.length : later
+}
+
+/** A message's words without those that its offer card says again. */
+export const wordsOf = ({ text, cards }: Message): string => {
+  const offer = cards.find((card) => card._tag === "Offer")
+  if (offer === undefined || !text.includes(offer.reason)) return text
+  return text
+    .replace(offer.reason, "")
+    .replace(/[ \t]+(?=\n|$)/g, "")
+    .trim()
+}
+
 export const items = (
   conversation: Conversation,
   journey: Journey,
@@ -45,11 +64,7 @@ export const items = (
   const messages = stored(conversation, journey)
   const waiting = pending.filter((each) => !isStored(each, messages))
   const lastSeq = messages.at(-1)?.seq
-  const { paidAt } = journey
   const shown = messages.map((message): Item => ({ _tag: "Message", message, isLast: message.seq === lastSeq }))
-  if (paidAt !== null) {
-    const at = messages.findIndex((message) => message.at > paidAt)
-    shown.splice(at === -1 ? shown.length : at, 0, { _tag: "Provisioning" })
-  }
+  if (journey.paidAt !== null) shown.splice(provisioningPlace(messages, journey), 0, { _tag: "Provisioning" })
   return [...shown, ...waiting.map((each): Item => ({ _tag: "Pending", pending: each }))]
 }

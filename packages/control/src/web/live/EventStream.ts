@@ -28,12 +28,16 @@ const read = (frame: unknown): CustomerEvent | UnknownEvent | undefined => {
 /** A connection that was quiet for this long may be dead without the browser knowing, as after a sleep. */
 const suspectAfterMs = 30_000
 
+/** A connection that lasted so long was a good one: its end is no reason to wait longer. */
+const stableMs = 5_000
+
 /** Opens the stream; `changed` gets every new state. Returns how to close it. */
 export const follow = (changed: (live: Live) => void): (() => void) => {
   let journey = start
   let socket: WebSocket | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
   let failures = 0
+  let openedAt = Number.POSITIVE_INFINITY
   let heardAt = 0
   let isClosed = false
   const tell = (link: Link) => changed({ journey, link })
@@ -48,13 +52,13 @@ export const follow = (changed: (live: Live) => void): (() => void) => {
     socket = mine
     mine.addEventListener("open", () => {
       if (mine !== socket) return
-      heardAt = Date.now()
+      openedAt = Date.now()
+      heardAt = openedAt
       tell("open")
     })
     mine.addEventListener("message", ({ data }) => {
       if (mine !== socket) return
       heardAt = Date.now()
-      failures = 0
       const event = read(data)
       if (event === undefined) return
       const received = receive(journey, event)
@@ -64,7 +68,8 @@ export const follow = (changed: (live: Live) => void): (() => void) => {
     })
     mine.addEventListener("close", () => {
       if (mine !== socket || isClosed) return
-      failures += 1
+      failures = Date.now() - openedAt > stableMs ? 1 : failures + 1
+      openedAt = Number.POSITIVE_INFINITY
       tell("waiting")
       timer = setTimeout(connect, waitMs(failures, Math.random()))
     })
