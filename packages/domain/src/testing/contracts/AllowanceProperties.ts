@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/testing/TestClock"
+import { remembered } from "../../Allowance/Limit.ts"
 import { Allowance, type AllowanceSnapshot } from "../../Allowance.ts"
 import type { UsageEvent } from "../../Usage.ts"
 import { type StreamPlace, UsageEvents } from "../../UsageEvents.ts"
@@ -136,7 +137,8 @@ export const play = Effect.fn(function* (steps: typeof Steps.Type) {
       }
       case "settle": {
         const found = named(step.slot, step.late)
-        if (found === undefined) break
+        // No call outlives so many months.
+        if (found === undefined || found.hold.period < model.period - remembered) break
         const result = yield* allowance.settle(settlement(found.hold, step.tokens))
         assert.strictEqual(result, Model.settle(model, found, step.tokens))
         break
