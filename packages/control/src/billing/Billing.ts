@@ -91,15 +91,10 @@ const workers = Layer.unwrap(
   }),
 )
 
-/** Where links in mails lead, `PUBLIC_URL`. */
-export interface Options {
-  readonly publicUrl: string
-}
-
 /** Everything that billing does by itself. The webhook is a route of its own: `StripeWebhook.layer`. */
-export const layer = ({
-  publicUrl,
-}: Options): Layer.Layer<
+export const layer = (
+  options: Mails.Options,
+): Layer.Layer<
   never,
   Config.ConfigError,
   | SqlClient
@@ -116,7 +111,7 @@ export const layer = ({
   | Mailer
 > =>
   workers.pipe(
-    Layer.provide(Layer.mergeAll(SubscriptionSync.layer, Mails.Mails.layer(publicUrl))),
+    Layer.provide(Layer.mergeAll(SubscriptionSync.layer, Mails.Mails.layer(options))),
     Layer.provide(purchases),
   )
 

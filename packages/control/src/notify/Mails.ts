@@ -10,9 +10,18 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type { SqlError } from "effect/sql/SqlError"
+import { realTelegram, type TelegramLinks } from "../api/Site.ts"
 import { Hopeless } from "../billing/Worker.ts"
 import { Mail, Mailer } from "./Mailer.ts"
 import { welcomeMail } from "./WelcomeMail.ts"
+
+/** Where links in mails lead. */
+export interface Options {
+  /** The pages, `PUBLIC_URL`. */
+  readonly publicUrl: string
+  /** Telegram, if it is not the real one. */
+  readonly telegram?: Pick<TelegramLinks, "bot">
+}
 
 const decode = Schema.decodeUnknownEffect(Mail)
 
@@ -23,16 +32,23 @@ export class Mails extends Context.Service<
     welcome(orderId: OrderId, to: string, desired: Desired): Effect.Effect<void, SqlError>
   }
 >()("@berth/control/Mails") {
-  static readonly layer = (publicUrl: string): Layer.Layer<Mails, never, Work> =>
+  static readonly layer = ({ publicUrl, telegram = realTelegram }: Options): Layer.Layer<Mails, never, Work> =>
     Layer.effect(
       Mails,
       Effect.gen(function* () {
         const work = yield* Work
         return Mails.of({
-          welcome: Effect.fn("Mails.welcome")(function* (orderId, to, { telegram, tier }) {
+          welcome: Effect.fn("Mails.welcome")(function* (orderId, to, desired) {
             const id = `mail:welcome:${orderId}`
-            const usageUrl = `${publicUrl}/usage`
-            const mail = welcomeMail({ id, to, botUsername: telegram.botUsername, tier, usageUrl })
+            const { botUsername } = desired.telegram
+            const mail = welcomeMail({
+              id,
+              to,
+              botUsername,
+              tier: desired.tier,
+              botUrl: telegram.bot(botUsername),
+              usageUrl: `${publicUrl}/usage`,
+            })
             yield* work.offer({ id, queue: "mails", lane: id, payload: mail })
           }),
         })

@@ -7,6 +7,8 @@ export interface Welcome {
   readonly to: string
   readonly botUsername: string
   readonly tier: SoldTierId
+  /** Opens the bot's chat. */
+  readonly botUrl: string
   /** Where the customer's usage page is. */
   readonly usageUrl: string
 }
@@ -16,9 +18,8 @@ const escape = (text: string): string =>
 
 const grouped = (tokens: number): string => tokens.toLocaleString("en-US")
 
-export const welcomeMail = ({ id, to, botUsername, tier, usageUrl }: Welcome): Mail => {
+export const welcomeMail = ({ id, to, botUsername, tier, botUrl, usageUrl }: Welcome): Mail => {
   const live = `Your agent is live! Message @${botUsername}`
-  const link = `https://t.me/${botUsername}`
   const offer = headline(tiers[tier])
   const allowance = `${grouped(tiers[tier].monthlyTokens)} tokens a month`
   const help = "Something not right? Reply to this mail and a person answers."
@@ -29,7 +30,7 @@ export const welcomeMail = ({ id, to, botUsername, tier, usageUrl }: Welcome): M
     text: [
       live,
       "",
-      `Talk to it: ${link}`,
+      `Talk to it: ${botUrl}`,
       "",
       `Your plan: ${offer}`,
       `Included: ${allowance}`,
@@ -43,8 +44,8 @@ export const welcomeMail = ({ id, to, botUsername, tier, usageUrl }: Welcome): M
 <html lang="en"><body style="margin:0;background:#f4f5f7;font:16px/1.5 system-ui,sans-serif;color:#1b1f24">
 <div style="max-width:520px;margin:24px auto;padding:28px;background:#fff;border-radius:12px">
 <h1 style="margin:0 0 12px;font-size:22px">Your agent is live!</h1>
-<p>Message <a href="${escape(link)}"><strong>@${escape(botUsername)}</strong></a> in Telegram and say hello.</p>
-<p><a href="${escape(link)}" style="display:inline-block;padding:10px 18px;border-radius:8px;background:#1b1f24;color:#fff;text-decoration:none">Open Telegram</a></p>
+<p>Message <a href="${escape(botUrl)}"><strong>@${escape(botUsername)}</strong></a> in Telegram and say hello.</p>
+<p><a href="${escape(botUrl)}" style="display:inline-block;padding:10px 18px;border-radius:8px;background:#1b1f24;color:#fff;text-decoration:none">Open Telegram</a></p>
 <p style="margin-top:24px">Your plan: <strong>${escape(offer)}</strong><br>Included: ${allowance}<br><a href="${escape(usageUrl)}">See your usage</a></p>
 <p style="color:#5c6570;font-size:14px">${help}</p>
 </div></body></html>`,

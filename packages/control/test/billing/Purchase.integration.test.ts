@@ -1,10 +1,13 @@
+import { type CustomerId, OrderId } from "@berth/domain/Ids"
 import { type Taken, Work } from "@berth/domain/Work"
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import { SqlClient } from "effect/sql/SqlClient"
 import { TestClock } from "effect/testing"
 import { Checkout } from "../../src/billing/Checkout.ts"
+import { Orders } from "../../src/billing/Orders.ts"
 import { Purchase } from "../../src/billing/Purchase.ts"
 import { handle } from "../../src/billing/StripeEvents.ts"
 import { StripeDouble } from "../../src/embedded/StripeDouble.ts"
@@ -196,4 +199,45 @@ layer(world, { timeout: "60 seconds", excludeTestServices: true })("a purchase",
       assert.deepInclude(yield* Effect.flip(checkout.open(accountId, orderId)), { _tag: "NotPayable", status: "paid" })
     }),
   )
+
+  it.effect("an order that a newer one replaced: its checkout is closed at Stripe once the newer one's opens", () =>
+    Effect.gen(function* () {
+      const double = yield* StripeDouble
+      const { accountId, checkoutId } = yield* checkedOut()
+      const newer = yield* orderAgain(accountId)
+      yield* (yield* Checkout).open(accountId, newer)
+      const old = yield* double.pay(checkoutId)
+      assert.strictEqual(Option.getOrThrow(old).status, "expired", "it can't be paid any more")
+    }),
+  )
+
+  it.effect("two orders of one account paid at once: one agent, and the second payment is put down for a refund", () =>
+    Effect.gen(function* () {
+      const double = yield* StripeDouble
+      const sql = yield* SqlClient
+      const { accountId, orderId, checkoutId } = yield* checkedOut()
+      yield* double.pay(checkoutId)
+      const newer = yield* orderAgain(accountId)
+      const { url } = yield* (yield* Checkout).open(accountId, newer)
+      yield* double.pay(url.slice(url.lastIndexOf("/") + 1))
+      yield* webhooksArrived
+      yield* stripeEvents
+      const state = yield* stateOf(accountId)
+      assert.lengthOf(state.agents, 1)
+      assert.lengthOf(state.ledger, 1)
+      assert.deepStrictEqual(state.orders.map(({ status }: any) => status).sort(), ["canceled", "paid"])
+      assert.lengthOf(yield* sql`SELECT 1 FROM audit WHERE action = 'payment.excess' AND subject = ${accountId}`, 1)
+      assert.strictEqual(yield* (yield* Purchase).provision(orderOf(state.orders)), (state.jobs[0] as any).id)
+      assert.include([orderId, newer], orderOf(state.orders))
+    }),
+  )
+})
+
+const orderOf = (orders: ReadonlyArray<any>): OrderId => orders.find(({ status }) => status === "paid").id
+
+const orderAgain = Effect.fn("orderAgain")(function* (accountId: CustomerId) {
+  const id = OrderId.make(`ord_${accountId}_2`)
+  const fields = { conversationId: null, facts: {}, email: "a@example.com", telegramUserId: "1", botUsername: "a_bot" }
+  yield* (yield* Orders).place({ id, accountId, tier: "starter", ...fields })
+  return id
 })

@@ -90,7 +90,7 @@ const base = Layer.mergeAll(AllowanceSourcePostgres.layer, Work.layer).pipe(Laye
 
 /** With a clock and a logger of one's own. */
 export const worldAt = <A>(surroundings: Layer.Layer<A>) =>
-  Layer.mergeAll(Checkout.layer, SubscriptionSync.layer, Mails.layer("http://berth.test"), routes).pipe(
+  Layer.mergeAll(Checkout.layer, SubscriptionSync.layer, Mails.layer({ publicUrl: "http://berth.test" }), routes).pipe(
     Layer.provideMerge(Billing.purchases),
     Layer.provideMerge(stripe),
     Layer.provideMerge(server),

@@ -2,11 +2,18 @@ import { assert, describe, it } from "@effect/vitest"
 import { messageIdOf } from "../../src/notify/Mailer.ts"
 import { welcomeMail } from "../../src/notify/WelcomeMail.ts"
 
-const welcome = { id: "mail:welcome:ord_1", to: "a@b.c", botUsername: "ann_bot", tier: "pro" as const }
+const welcome = {
+  id: "mail:welcome:ord_1",
+  to: "a@b.c",
+  botUsername: "ann_bot",
+  tier: "pro" as const,
+  botUrl: "https://t.me/ann_bot",
+  usageUrl: "http://berth.test/usage",
+}
 
 describe("the welcome mail", () => {
   it("says in both bodies where to talk, what was bought and where help is", () => {
-    const mail = welcomeMail({ ...welcome, usageUrl: "http://berth.test/usage" })
+    const mail = welcomeMail(welcome)
     assert.strictEqual(mail.subject, "Your agent is live! Message @ann_bot")
     for (const body of [mail.text, mail.html]) {
       assert.include(body, "https://t.me/ann_bot")
@@ -18,7 +25,7 @@ describe("the welcome mail", () => {
   })
 
   it("lets no name break out of the HTML", () => {
-    const { html } = welcomeMail({ ...welcome, botUsername: '"><script>', usageUrl: "http://berth.test/usage" })
+    const { html } = welcomeMail({ ...welcome, botUsername: '"><script>', botUrl: 'https://t.me/"><script>' })
     assert.notInclude(html, "<script>")
   })
 

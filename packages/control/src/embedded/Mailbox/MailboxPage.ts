@@ -9,7 +9,8 @@ const time = (millis: number): string =>
 const mailHtml = (mail: Received): string => `<article>
 <h2>${escape(mail.subject)}</h2>
 <p class="quiet">To ${escape(mail.to)} · ${time(mail.at)}</p>
-<iframe sandbox="allow-popups" title="${escape(mail.subject)}" srcdoc="${escape(mail.html)}"></iframe>
+<iframe sandbox="allow-popups allow-popups-to-escape-sandbox" title="${escape(mail.subject)}"
+srcdoc="${escape(`<base target="_blank">${mail.html}`)}"></iframe>
 <details><summary>As plain text</summary><pre>${escape(mail.text)}</pre></details>
 </article>`
 
