@@ -110,8 +110,10 @@ export const layer = (options: Options): Layer.Layer<LanguageModel.LanguageModel
               Effect.flatMap(HttpClientResponse.filterStatusOk),
               Effect.flatMap(HttpClientResponse.schemaBodyJson(Completion)),
               Effect.map(partsOf),
-              // The cause is left out: it holds the request and with it the token.
-              Effect.mapError((error) => failure("generateText", error._tag)),
+              // Neither the request, which holds the token, nor what the model said.
+              Effect.mapError((error) =>
+                failure("generateText", error._tag === "HttpClientError" ? error.message : "not a completion"),
+              ),
             ),
         streamText: () => Stream.fail(failure("streamText", "this provider does not stream")),
       })

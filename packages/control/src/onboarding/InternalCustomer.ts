@@ -50,8 +50,7 @@ export const ensure = Effect.fn("InternalCustomer.ensure")(function* (token: Red
           { startsAt: now, endsAt: Period.boundaryAfter(now, now), provisional: false },
         )
       } else if (revoked.length + added.length > 0) {
-        // A change of tokens alone is no change of terms: the new end makes it one, with the next number.
-        yield* allowances.change(internalCustomer, { serviceUntil: now + century })
+        yield* allowances.tokensChanged(internalCustomer)
       }
     }),
   )

@@ -129,17 +129,18 @@ export class Onboarding extends Context.Service<
         const day = yield* today
         const calls = state.model.day === day ? state.model.calls : 0
         const mayAsk = wording.isAvailable && !isOver && bot === null && calls + 2 <= modelCallsPerDay
-        const proposed = mayAsk ? yield* wording.read(text, state.asked) : {}
+        const proposed = mayAsk ? yield* wording.read(text, state.asked) : Option.none()
         // What the plain rules read stands; the model only adds.
         const event: ConversationEvent = {
           _tag: "Said",
           via,
-          facts: { ...proposed, ...plain.facts },
+          facts: { ...Option.getOrElse(proposed, () => ({})), ...plain.facts },
           intent: plain.intent,
           bot,
           removed,
         }
-        const question = mayAsk
+        // A model that did not answer the first time is not waited for a second time.
+        const question = Option.isSome(proposed)
           ? step(state, event).replies.find((reply) => reply.question !== "")?.question
           : undefined
         const as = question === undefined ? Option.none() : yield* wording.phrase(question, text)

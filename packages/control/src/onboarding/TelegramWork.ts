@@ -50,4 +50,6 @@ const buttonsOf = (card: Card): ReadonlyArray<Button> => {
   }
 }
 
-export const keyboardOf = (cards: ReadonlyArray<Card>): ReadonlyArray<Button> => cards.flatMap(buttonsOf)
+/** The plain answers come first: "yes" before the alternatives. */
+export const keyboardOf = (cards: ReadonlyArray<Card>): ReadonlyArray<Button> =>
+  cards.toSorted((a, b) => Number(b._tag === "Choices") - Number(a._tag === "Choices")).flatMap(buttonsOf)
