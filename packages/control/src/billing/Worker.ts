@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
 import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
 import type { SqlError } from "effect/sql/SqlError"
@@ -20,6 +21,15 @@ export type Progress = boolean
 const drainLimit = "20 seconds"
 
 const backoffMillis = (failures: number): number => Math.min(30_000, 250 * 2 ** Math.min(failures, 10))
+
+/** A bug is told whole; an expected failure in a line, because an outage repeats it many times. */
+const told = (cause: Cause.Cause<unknown>): unknown => {
+  if (Cause.hasDies(cause)) return cause
+  const error = Cause.squash(cause)
+  if (!Predicate.hasProperty(error, "_tag")) return String(error)
+  const { _tag, operation, message } = error as { _tag: string; operation?: string; message?: string }
+  return [_tag, operation, message].filter((part) => part !== undefined && part !== "").join(": ")
+}
 
 /** `step` is run again at once if it made progress, else after `idleMillis`. */
 export const layer = <E, R>(
@@ -41,7 +51,7 @@ export const layer = <E, R>(
             continue
           }
           if (Cause.hasInterruptsOnly(exit.cause)) return
-          yield* Effect.logWarning(`${name} failed, trying again`, exit.cause)
+          yield* Effect.logWarning(`${name} failed, trying again`, told(exit.cause))
           yield* pause(backoffMillis(failures++) * (yield* Random.nextBetween(0.5, 1)))
         }
       })
@@ -89,7 +99,11 @@ export const drain =
             const reason = failure instanceof Hopeless ? failure.reason : Cause.pretty(cause).slice(0, 2_000)
             if (failure instanceof Hopeless || row.attempts + 1 >= options.attempts) return giveUp(row, reason)
             return Effect.gen(function* () {
-              yield* Effect.logWarning("Work failed, trying again", { id: row.id, attempts: row.attempts + 1 }, cause)
+              yield* Effect.logWarning("Work failed, trying again", {
+                id: row.id,
+                attempts: row.attempts + 1,
+                cause: told(cause),
+              })
               const wait = Math.min(3_600_000, 1_000 * 2 ** Math.min(row.attempts, 12))
               const jitter = yield* Random.nextBetween(0.75, 1)
               yield* work.putOff(row.id, (yield* Clock.currentTimeMillis) + Math.round(wait * jitter))

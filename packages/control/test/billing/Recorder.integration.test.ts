@@ -105,9 +105,13 @@ layer(world, { timeout: "60 seconds", excludeTestServices: true })("the recorder
       const { accountId } = yield* customer()
       const stream = streamOf("late", [usage(accountId, "a", 70)])
       const gathered = yield* Effect.provideService(gather, UsageEvents, stream)
+      const further = streamOf("late", [usage(accountId, "a", 70), usage(accountId, "b", 5)])
+      yield* Effect.provideService(record, UsageEvents, further)
       yield* commit(gathered)
-      yield* commit(gathered)
-      assert.strictEqual(yield* used(accountId), 70)
+      assert.strictEqual(yield* used(accountId), 75)
+      // A place that went back would make a rebuild count what is recorded already.
+      const [place] = yield* (yield* SqlClient)`SELECT epoch, cursor FROM usage_cursor`
+      assert.deepEqual(place, { epoch: "late", cursor: "2-0" })
     }),
   )
 
@@ -171,6 +175,8 @@ layer(world, { timeout: "60 seconds", excludeTestServices: true })("the recorder
       ]
       yield* Effect.provideService(record, UsageEvents, streamOf("late-2", late))
       assert.deepEqual(yield* balance(accountId), { plan: 5_000_000, packs: 700_000 })
+      yield* Effect.provideService(record, UsageEvents, streamOf("late-3", late))
+      assert.deepEqual(yield* balance(accountId), { plan: 5_000_000, packs: 700_000 }, "a repeat takes nothing more")
     }),
   )
 
