@@ -2,7 +2,8 @@
  * The web service: the pages on WEB_PORT (3000). In a cluster the Ingress sends /api and /webhooks elsewhere; without one,
  * API_ORIGIN and ONBOARDING_ORIGIN name the services that this passes those paths on to.
  */
-import { NodeHttpClient, NodeHttpServer, NodeRuntime, NodeServices, NodeSocket } from "@effect/platform-node"
+import { launch } from "@berth/domain/Launch"
+import { NodeHttpClient, NodeHttpServer, NodeServices, NodeSocket } from "@effect/platform-node"
 import * as Config from "effect/Config"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -34,12 +35,4 @@ const Main = Layer.unwrap(
   }),
 )
 
-Layer.launch(Main).pipe(
-  Effect.provide([NodeServices.layer, NodeHttpClient.layerUndici, NodeSocket.layerWebSocketConstructor]),
-  Effect.tapError((error) =>
-    Console.error(
-      error._tag === "ServeError" ? `web cannot listen (set WEB_PORT and HOST): ${String(error.cause)}` : error.message,
-    ),
-  ),
-  NodeRuntime.runMain({ disableErrorReporting: true }),
-)
+launch(Main.pipe(Layer.provide([NodeServices.layer, NodeHttpClient.layerUndici, NodeSocket.layerWebSocketConstructor])))

@@ -3,6 +3,7 @@
  * happens beside it and takes its place at the end. On failure the old bundle stays, and the error says what to do.
  */
 import * as Clock from "effect/Clock"
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
@@ -75,20 +76,22 @@ const viteBuild = Effect.fn("WebBundle.vite")(function* (home: string, outDir: s
   const path = yield* Path.Path
   const vite = yield* Effect.try({
     try: () => path.join(fileURLToPath(import.meta.resolve("vite/package.json")), "..", "bin", "vite.js"),
-    catch: (cause) => new BundleFailed({ message: "the pages are not built and Vite is not installed: npm ci", cause }),
+    catch: (cause) =>
+      new BundleFailed({ message: "The pages are not built and Vite is not installed: run npm ci.", cause }),
   })
   const args = ["build", "--config", path.join(home, "vite.config.ts"), "--outDir", outDir, "--mode", "production"]
   const child = yield* ChildProcess.make(process.execPath, [vite, ...args, "--logLevel", isQuiet ? "error" : "info"], {
-    env: { NODE_ENV: "production" },
+    env: { NODE_ENV: "production", ...(isQuiet ? { NO_COLOR: "1" } : {}) },
     extendEnv: true,
     stdin: "ignore",
     stdout: isQuiet ? "ignore" : "inherit",
   })
-  const complaint = yield* Stream.mkString(Stream.decodeText(child.stderr))
+  const complaint = (yield* Stream.mkString(Stream.decodeText(child.stderr))).trim()
   const code = yield* child.exitCode
-  if (code !== 0) {
-    return yield* new BundleFailed({ message: `the pages could not be built:\n${complaint.trim()}`, cause: { code } })
-  }
+  if (code === 0) return
+  if (!isQuiet) yield* Console.error(complaint)
+  const message = `The pages could not be built; npm run build:web shows why: ${complaint.replace(/\s+/g, " ").slice(0, 200)}`
+  return yield* new BundleFailed({ message, cause: { code, complaint } })
 })
 
 /** Builds the pages, whatever is there. */

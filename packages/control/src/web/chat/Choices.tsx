@@ -1,23 +1,29 @@
 /** Answers that can be given with a tap. */
+import { clsx } from "clsx"
 import { texts } from "../Texts.ts"
 
 export const Choices = ({
   options,
   onChoose,
-  disabled = false,
+  isMain = false,
 }: {
   readonly options: ReadonlyArray<{ readonly label: string; readonly send: string }>
   readonly onChoose: (send: string) => void
-  readonly disabled?: boolean
+  /** The way on, such as taking an offer: shown as a filled button. */
+  readonly isMain?: boolean
 }) => (
   <ul aria-label={texts.chat.choicesLabel} className="flex flex-wrap gap-2">
     {options.map(({ label, send }) => (
       <li key={send}>
         <button
           type="button"
-          disabled={disabled}
           onClick={() => onChoose(send)}
-          className="min-h-11 rounded-full border border-accent/40 bg-surface px-4 py-2 text-left text-[0.9375rem] font-medium text-accent transition-colors hover:border-accent hover:bg-accent-soft disabled:opacity-50"
+          className={clsx(
+            "min-h-11 rounded-full border px-4 py-2 text-left text-[0.9375rem] font-medium transition-colors",
+            isMain
+              ? "border-accent bg-accent text-on-accent hover:bg-accent-strong"
+              : "border-accent/40 bg-surface text-accent hover:border-accent hover:bg-accent-soft",
+          )}
         >
           {label}
         </button>

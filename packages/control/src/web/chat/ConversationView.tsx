@@ -17,10 +17,26 @@ import { OfferCard } from "./OfferCard.tsx"
 import { wordsOf, type Pending } from "./Thread.ts"
 import { useChat, type Chat } from "./UseChat.ts"
 
-const CardView = ({ card, isOpen, chat }: { readonly card: Card; readonly isOpen: boolean; readonly chat: Chat }) => {
+const CardView = ({
+  card,
+  beside,
+  isOpen,
+  chat,
+}: {
+  readonly card: Card
+  readonly beside: ReadonlyArray<Card>
+  readonly isOpen: boolean
+  readonly chat: Chat
+}) => {
   switch (card._tag) {
     case "Choices":
-      return isOpen ? <Choices options={card.options} onChoose={chat.speak} /> : null
+      return isOpen ? (
+        <Choices
+          options={card.options}
+          onChoose={chat.speak}
+          isMain={card.options.length === 1 && beside.some(({ _tag }) => _tag === "Offer")}
+        />
+      ) : null
     case "Offer":
       return <OfferCard card={card} onChoose={chat.speak} isOpen={isOpen} />
     case "BotFatherLink":
@@ -45,13 +61,13 @@ const MessageView = ({
 }) => (
   <Bubble from={message.role} text={wordsOf(message)}>
     {message.cards.map((card) => (
-      <CardView key={card._tag} card={card} isOpen={isOpen} chat={chat} />
+      <CardView key={card._tag} card={card} beside={message.cards} isOpen={isOpen} chat={chat} />
     ))}
   </Bubble>
 )
 
 const PendingView = ({ pending, chat }: { readonly pending: Pending; readonly chat: Chat }) => (
-  <Bubble from="user" text={pending.text} faded>
+  <Bubble from="user" text={pending.text} faded={pending.failure === null}>
     {pending.failure !== null && (
       <div role="alert" className="mt-1.5 flex max-w-[85%] flex-wrap items-center justify-end gap-x-1 text-sm">
         <p className="text-right text-danger">

@@ -1,7 +1,7 @@
 /** What stands around every page: skip link, header, and a footer where the page leaves room for it. */
 import { clsx } from "clsx"
 import { ChartNoAxesColumn, MessageCircle } from "lucide-react"
-import { Suspense, useEffect } from "react"
+import { Suspense, useEffect, useRef } from "react"
 import { Link, NavLink, Outlet, useLocation } from "react-router"
 import { paths } from "../Paths.ts"
 import { texts } from "../Texts.ts"
@@ -55,8 +55,14 @@ export const Frame = () => {
   // The chat fills the screen and scrolls inside itself, so that the composer stays under the thumb.
   const { pathname } = useLocation()
   const isFilled = pathname === paths.chat
+  const content = useRef<HTMLElement>(null)
+  const shown = useRef(pathname)
   useEffect(() => {
+    if (shown.current === pathname) return
+    shown.current = pathname
+    // As after loading a page: from its top, and a screen reader goes on with its content.
     void window.scrollTo(0, 0)
+    content.current?.focus({ preventScroll: true })
   }, [pathname])
   return (
     <div className={clsx("flex flex-col", isFilled ? "h-dvh" : "min-h-dvh")}>
@@ -67,7 +73,12 @@ export const Frame = () => {
         {texts.skipToContent}
       </a>
       <Header />
-      <main id="content" tabIndex={-1} className={clsx("flex grow flex-col outline-none", isFilled && "min-h-0")}>
+      <main
+        id="content"
+        ref={content}
+        tabIndex={-1}
+        className={clsx("flex grow flex-col outline-none", isFilled && "min-h-0")}
+      >
         <Suspense fallback={<PageSkeleton />}>
           <Outlet />
         </Suspense>

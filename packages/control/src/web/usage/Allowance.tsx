@@ -54,7 +54,7 @@ export const Allowance = ({ used, held, limit, resetsAt }: Numbers) => {
         className="mt-5 flex h-3 gap-0.5 overflow-hidden rounded-full bg-line"
       >
         <Progress.Indicator
-          className={`h-full transition-[width] duration-500 ${warning === undefined ? "bg-accent" : "bg-danger"}`}
+          className={`h-full ${used > 0 ? "min-w-1" : ""} transition-[width] duration-500 ${warning === undefined ? "bg-accent" : "bg-danger"}`}
           style={{ width: `${percent(used, limit)}%` }}
         />
         <div
