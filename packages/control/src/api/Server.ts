@@ -14,6 +14,7 @@ import { CustomerApi, PublicApi } from "./Api.ts"
 import { adminOnly, authenticated } from "./Authentication.ts"
 import { Caller } from "./Caller.ts"
 import * as EventSocket from "./EventSocket.ts"
+import { guards } from "./Guards.ts"
 import { sessionHandlers } from "./SessionHandlers.ts"
 import { Sessions } from "./Sessions.ts"
 import { UsageReport } from "./UsageReport.ts"
@@ -36,7 +37,7 @@ const customerApi = HttpApiBuilder.layer(CustomerApi).pipe(
 )
 
 /** Needs SqlClient, CustomerBus, Allowance, AllowanceSource, SecureRandom and Site. */
-export const routes = Layer.mergeAll(customerApi, EventSocket.routes, docs).pipe(
+export const routes = Layer.mergeAll(customerApi, EventSocket.routes, docs, guards).pipe(
   Layer.provide([UsageReport.layer, Orders.layer, CustomerEvents.layer, callers]),
 )
 

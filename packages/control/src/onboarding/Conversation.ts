@@ -38,7 +38,6 @@ const merge = (facts: Facts, said: Said): { readonly facts: Facts; readonly note
     next.tier !== facts.tier && next.tier !== null ? `${headline(tiers[next.tier])} it is.` : "",
     said.bot?._tag === "Accepted" ? `@${said.bot.username} is yours, its token is encrypted.` : "",
     said.bot?._tag === "Refused" ? refusals[said.bot.reason] : "",
-    facts.useCase === null && next.useCase !== null ? "Got it." : "",
     facts.useCase !== null && next.useCase !== facts.useCase ? "Changed." : "",
   ]
   return { facts: next, notes: notes.filter((note) => note !== "") }

@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { ChatApi } from "../api/Api.ts"
 import { authenticated } from "../api/Authentication.ts"
+import { guards } from "../api/Guards.ts"
 import { callers } from "../api/Server.ts"
 import { Site } from "../api/Site.ts"
 import { Orders } from "../billing/Orders.ts"
@@ -57,7 +58,7 @@ const webhookRoute = Layer.unwrap(
   Effect.map(webhookSecret, Option.match({ onNone: () => Layer.empty, onSome: TelegramUpdates.webhook })),
 )
 
-export const routes = Layer.mergeAll(chatApi, webhookRoute)
+export const routes = Layer.mergeAll(chatApi, webhookRoute, guards)
 
 const updates = Layer.unwrap(
   Effect.gen(function* () {

@@ -60,7 +60,9 @@ export class TelegramTalk extends Context.Service<
             yield* onboarding
               .tell(conversationId, { _tag: "TelegramOpened", person })
               .pipe(Effect.catchTag("NotFound", () => Effect.void))
-            const thanks = `Thanks, ${person.name}. Now go back to the page and confirm that this is you.`
+            const thanks =
+              `Thanks, ${person.name}. Now go back to the page and confirm that this is you. ` +
+              "If you did not start there yourself, do nothing: somebody sent you their link."
             yield* answer(person, update, thanks)
             return accountId
           }),

@@ -8,6 +8,7 @@ import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
 import { Telegram } from "./Telegram.ts"
 import { TelegramInbox } from "./TelegramInbox.ts"
 
@@ -48,7 +49,7 @@ export const register = (origin: string, secret: Redacted.Redacted<string>) =>
       const { platform } = yield* Telegram
       yield* platform.setWebhook(`${origin}${webhookPath}`, secret).pipe(
         Effect.tapError((error) => Effect.logWarning("Telegram does not take the webhook", error)),
-        Effect.retry({ while: () => Effect.as(Effect.sleep("10 seconds"), true) }),
+        Effect.retry(Schedule.spaced("10 seconds")),
         Effect.ignore,
         Effect.forkScoped,
       )

@@ -138,6 +138,22 @@ layer(server, { excludeTestServices: true })("the customer's API", (it) => {
     }),
   )
 
+  it.effect("bounds a body, and answers 503 while Postgres fails", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const { token } = yield* openSession
+      const large = yield* ask("/api/session", { body: { bearer: true, padding: "x".repeat(1_200_000) } })
+      assert.isTrue(large.status >= 400 && large.status < 500, String(large.status))
+      yield* sql`ALTER TABLE sessions RENAME TO away`
+      const answer = yield* ask("/api/agent", { headers: bearer(token) })
+      yield* sql`ALTER TABLE away RENAME TO sessions`
+      assert.strictEqual(answer.status, 503)
+      assert.strictEqual(answer.json._tag, "StoreUnavailable")
+      assert.notInclude(answer.text, "sessions")
+      assert.strictEqual((yield* ask("/api/agent", { headers: bearer(token) })).status, 404)
+    }),
+  )
+
   it.effect("documents the whole public API", () =>
     Effect.gen(function* () {
       const spec = (yield* ask("/openapi.json")).json

@@ -29,6 +29,27 @@ const calls = <A>(run: () => Promise<A>) =>
   Effect.tryPromise({ try: run, catch: (error) => (error instanceof GrammyError ? error : new Error(String(error))) })
 const code = (error: unknown) => (error instanceof GrammyError ? error.error_code : 0)
 
+layer(KeyValueStore.layerMemory)("the embedded Telegram", (it) => {
+  it.effect("finds bots, chats and unread updates again after a kill", () =>
+    Effect.gen(function* () {
+      const store = yield* KeyValueStore.KeyValueStore
+      const anew = TelegramDouble.layer.pipe(
+        Layer.provide(Layer.succeed(KeyValueStore.KeyValueStore)(store)),
+        Layer.provide(FetchHttpClient.layer),
+      )
+      const before = yield* Effect.gen(function* () {
+        const telegram = yield* TelegramDouble
+        yield* telegram.createBot("kept_bot")
+        yield* telegram.say("kept_bot", alice, "still there?")
+        return yield* telegram.world
+      }).pipe(Effect.provide(anew))
+      const after = yield* TelegramDouble.use((telegram) => telegram.world).pipe(Effect.provide(anew))
+      assert.deepStrictEqual(after, before)
+      assert.strictEqual(after.bots.find(({ username }) => username === "kept_bot")?.updates.length, 1)
+    }),
+  )
+})
+
 layer(Server, { excludeTestServices: true })("the embedded Telegram, by a real grammY client", (it) => {
   it.effect("has the platform's bot from the start", () =>
     Effect.gen(function* () {
