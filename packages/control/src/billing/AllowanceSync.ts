@@ -13,12 +13,16 @@ import { Hopeless } from "./Worker.ts"
 
 const decode = Schema.decodeUnknownEffect(AllowanceChange)
 
-/** Writes a missing hash; nothing if it stands. */
+/** Writes a missing hash; nothing if it stands. A snapshot that the recorder overtook is taken anew. */
 export const rebuild = Effect.fn("AllowanceSync.rebuild")(function* (customerId: CustomerId) {
   const allowance = yield* Allowance
   const source = yield* AllowanceSource
-  const snapshot = yield* source.snapshot(customerId)
-  if (Option.isSome(snapshot)) yield* allowance.rebuild(snapshot.value)
+  for (let tries = 0; tries < 10; tries++) {
+    const snapshot = yield* source.snapshot(customerId)
+    if (Option.isNone(snapshot) || (yield* allowance.rebuild(snapshot.value)) !== "stale") return
+  }
+  // More than a race: Postgres is behind what it had recorded, as after a restore of an old backup. Nobody is admitted.
+  yield* Effect.logError("Postgres lacks usage that has left the stream", { customerId })
 })
 
 /** Handles one row of the queue "allowance". */

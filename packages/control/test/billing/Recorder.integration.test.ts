@@ -211,32 +211,34 @@ layer(world, { timeout: "60 seconds", excludeTestServices: true })("the recorder
     }),
   )
 
+  it.effect("a rebuild that the recorder overtakes still counts everything", () =>
+    Effect.gen(function* () {
+      const { accountId } = yield* customer()
+      const allowance = yield* Allowance
+      const source = yield* AllowanceSource
+      yield* AllowanceSync.heal
+      yield* spend(accountId, "early")
+      const early = yield* source.snapshot(accountId)
+      while (yield* record);
+      yield* allowance.forget(accountId)
+      let asked = 0
+      const overtaken = AllowanceSource.of({
+        ...source,
+        snapshot: (id) => (asked++ === 0 ? Effect.succeed(early) : source.snapshot(id)),
+      })
+      yield* Effect.provideService(AllowanceSync.rebuild(accountId), AllowanceSource, overtaken)
+      assert.strictEqual(asked, 2, "the first snapshot came too early")
+      assert.deepInclude(Option.getOrThrow(yield* allowance.view(accountId)), { used: 2_000 })
+    }),
+  )
+
   it.effect("used tokens in the proxies' store and in the ledger agree, before and after Redis is lost whole", () =>
     Effect.gen(function* () {
       const { accountId } = yield* customer()
       const allowance = yield* Allowance
       const source = yield* AllowanceSource
-      const sql = yield* SqlClient
       yield* AllowanceSync.heal
-      const [{ hash } = { hash: "" }] = yield* sql<{ hash: string }>`
-        SELECT hash FROM proxy_tokens WHERE customer_id = ${accountId}`
-      const admission = yield* allowance.admit({
-        customerId: accountId,
-        tokenHash: hash,
-        requestId: RequestId.make(`${accountId}-live`),
-        attempt: 1,
-        prompt: 1_500,
-        completion: 1_000,
-        floor: 1_000,
-      })
-      if (admission._tag !== "Admitted") return assert.fail(admission._tag)
-      yield* allowance.settle({
-        hold: admission.hold,
-        model: "kimi-k2.6",
-        usage: { prompt: 1_200, cached: 0, completion: 800, reasoning: 0 },
-        estimated: false,
-        traceId: "",
-      })
+      yield* spend(accountId, "live")
       while (yield* record);
       assert.strictEqual(yield* used(accountId), 2_000)
       yield* allowance.forget(accountId)
@@ -247,4 +249,30 @@ layer(world, { timeout: "60 seconds", excludeTestServices: true })("the recorder
       assert.deepInclude(snapshot, { used: 2_000, rev: view.rev })
     }),
   )
+})
+
+/** One call through the proxies' store: 1,200 prompt and 800 completion tokens. */
+const spend = Effect.fn("spend")(function* (customerId: CustomerId, request: string) {
+  const allowance = yield* Allowance
+  const sql = yield* SqlClient
+  const [{ hash } = { hash: "" }] = yield* sql<{ hash: string }>`
+    SELECT hash FROM proxy_tokens WHERE customer_id = ${customerId}`
+  const admission = yield* allowance.admit({
+    customerId,
+    tokenHash: hash,
+    requestId: RequestId.make(`${customerId}-${request}`),
+    attempt: 1,
+    prompt: 1_500,
+    completion: 1_000,
+    floor: 1_000,
+  })
+  if (admission._tag !== "Admitted") return assert.fail(admission._tag)
+  yield* allowance.settle({
+    hold: admission.hold,
+    model: "kimi-k2.6",
+    usage: { prompt: 1_200, cached: 0, completion: 800, reasoning: 0 },
+    estimated: false,
+    traceId: "",
+  })
+  return undefined
 })
