@@ -16,7 +16,7 @@ export interface Call {
   readonly estimated: boolean
 }
 
-/** Columns that a phone has no room for: it shows them in words below the model. */
+/** Columns that a phone has no room for: it says them in words below the others. */
 const counts = ["prompt", "cached", "completion"] as const
 
 export const Calls = ({ calls }: { readonly calls: ReadonlyArray<Call> }) => (
@@ -28,7 +28,7 @@ export const Calls = ({ calls }: { readonly calls: ReadonlyArray<Call> }) => (
       <thead>
         <tr className="border-b border-line text-left text-sm whitespace-nowrap text-muted">
           <th className="py-2 pr-4 font-normal">{t.columns.at}</th>
-          <th className="py-2 pr-4 font-normal">{t.columns.model}</th>
+          <th className="hidden py-2 pr-4 font-normal md:table-cell">{t.columns.model}</th>
           {counts.map((column) => (
             <th key={column} className="hidden py-2 pl-6 text-right font-normal md:table-cell">
               {t.columns[column]}
@@ -41,11 +41,11 @@ export const Calls = ({ calls }: { readonly calls: ReadonlyArray<Call> }) => (
         {calls.map((call, place) => (
           // The newest come first, so the place from the end names a call.
           <tr key={`${call.at}-${calls.length - place}`} className="border-b border-line/60 align-top last:border-0">
-            <td className="py-2.5 pr-4 whitespace-nowrap">{moment(call.at)}</td>
-            <td className="py-2.5 pr-4 text-muted">
-              {call.model}
-              <span className="block text-sm md:hidden">{t.inAndOut(full(call.prompt), full(call.completion))}</span>
+            <td className="py-2.5 pr-4 whitespace-nowrap">
+              {moment(call.at)}
+              <span className="block text-sm text-muted md:hidden">{call.model}</span>
             </td>
+            <td className="hidden py-2.5 pr-4 text-muted md:table-cell">{call.model}</td>
             {counts.map((column) => (
               <td
                 key={column}
@@ -56,6 +56,9 @@ export const Calls = ({ calls }: { readonly calls: ReadonlyArray<Call> }) => (
             ))}
             <td className="py-2.5 pl-4 text-right font-medium">
               {full(call.charged)}
+              <span className="block text-sm font-normal text-muted md:hidden">
+                {t.inAndOut(full(call.prompt), full(call.completion))}
+              </span>
               {call.estimated && (
                 <span className="block text-sm font-normal text-muted" title={t.estimatedNote}>
                   {t.estimated}
