@@ -50,9 +50,14 @@ export const purchases: Layer.Layer<
 const minute = 60_000
 const idle = 300
 
+/** Redis back means work at once, however long it was away; nothing of it is ever given up. */
+const toRedis = { attempts: Number.POSITIVE_INFINITY, leaseMillis: 10_000, longestWaitMillis: 5_000 }
+
+/** A week of tries: Stripe may be away, or the customer's bot token still missing. */
+const fromStripe = { attempts: 1_000, leaseMillis: 2 * minute, longestWaitMillis: 10 * minute }
+
 /** A mail server may be away for a day. */
-const mailAttempts = 30
-const stripeAttempts = 40
+const toPeople = { attempts: 35, leaseMillis: 2 * minute, longestWaitMillis: 60 * minute }
 
 const workers = Layer.unwrap(
   Effect.gen(function* () {
@@ -60,28 +65,10 @@ const workers = Layer.unwrap(
     // Resyncs are jittered by a fifth, so three of them have passed for sure after this.
     const silence = Duration.toMillis(resync) * 4
     return Layer.mergeAll(
-      Worker.layer(
-        "stripe events",
-        Worker.drain({ queue: "stripe", attempts: stripeAttempts, leaseMillis: 2 * minute })(StripeEvents.handle),
-        idle,
-      ),
-      Worker.layer(
-        "job relay",
-        Worker.drain({ queue: "jobs", attempts: Number.POSITIVE_INFINITY, leaseMillis: 10_000 })(relay),
-        idle,
-      ),
-      Worker.layer(
-        "allowance changes",
-        Worker.drain({ queue: "allowance", attempts: Number.POSITIVE_INFINITY, leaseMillis: 10_000 })(
-          AllowanceSync.sync,
-        ),
-        idle,
-      ),
-      Worker.layer(
-        "mails",
-        Worker.drain({ queue: "mails", attempts: mailAttempts, leaseMillis: 2 * minute })(Mails.deliver),
-        idle,
-      ),
+      Worker.layer("stripe events", Worker.drain({ queue: "stripe", ...fromStripe })(StripeEvents.handle), idle),
+      Worker.layer("job relay", Worker.drain({ queue: "jobs", ...toRedis })(relay), idle),
+      Worker.layer("allowance changes", Worker.drain({ queue: "allowance", ...toRedis })(AllowanceSync.sync), idle),
+      Worker.layer("mails", Worker.drain({ queue: "mails", ...toPeople })(Mails.deliver), idle),
       Worker.layer("agent events", AgentReports.consume, 0),
       Worker.layer("usage recorder", record, idle),
       Worker.layer("allowance healer", Effect.as(AllowanceSync.heal, false), 5_000),

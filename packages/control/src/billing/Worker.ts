@@ -73,6 +73,8 @@ export interface QueueOptions {
   /** A row that failed so often is buried. */
   readonly attempts: number
   readonly leaseMillis: number
+  /** Tries come ever more slowly, but never more slowly than this. */
+  readonly longestWaitMillis: number
 }
 
 /** So many rows at once, and at a time: all of them are handled well within their lease. */
@@ -104,7 +106,7 @@ export const drain =
                 attempts: row.attempts + 1,
                 cause: told(cause),
               })
-              const wait = Math.min(3_600_000, 1_000 * 2 ** Math.min(row.attempts, 12))
+              const wait = Math.min(options.longestWaitMillis, 1_000 * 2 ** Math.min(row.attempts, 20))
               const jitter = yield* Random.nextBetween(0.75, 1)
               yield* work.putOff(row.id, (yield* Clock.currentTimeMillis) + Math.round(wait * jitter))
             })

@@ -9,7 +9,11 @@ import * as Worker from "../../src/billing/Worker.ts"
 import { customer, world } from "./World.ts"
 
 const synced = Effect.gen(function* () {
-  while (yield* Worker.drain({ queue: "allowance", attempts: 1_000, leaseMillis: 60_000 })(AllowanceSync.sync));
+  while (
+    yield* Worker.drain({ queue: "allowance", attempts: 1_000, leaseMillis: 60_000, longestWaitMillis: 60_000 })(
+      AllowanceSync.sync,
+    )
+  );
 })
 
 layer(world, { timeout: "60 seconds", excludeTestServices: true })("allowance changes", (it) => {

@@ -36,7 +36,7 @@ class Broken extends Error {
   readonly _tag = "Broken"
 }
 
-const options = { queue: "mails" as const, attempts: 5, leaseMillis: 1_000 }
+const options = { queue: "mails" as const, attempts: 5, leaseMillis: 1_000, longestWaitMillis: 60_000 }
 const quiet = Logger.layer([])
 
 describe("a worker", () => {

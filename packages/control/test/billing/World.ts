@@ -172,10 +172,12 @@ const all = <E, R>(step: Effect.Effect<boolean, E, R>) =>
   })
 
 export const stripeEvents = all(
-  Worker.drain({ queue: "stripe", attempts: 40, leaseMillis: 60_000 })(StripeEvents.handle),
+  Worker.drain({ queue: "stripe", attempts: 40, leaseMillis: 60_000, longestWaitMillis: 60_000 })(StripeEvents.handle),
 )
 export const relayed = all(
-  Worker.drain({ queue: "jobs", attempts: Number.POSITIVE_INFINITY, leaseMillis: 10_000 })(relay),
+  Worker.drain({ queue: "jobs", attempts: Number.POSITIVE_INFINITY, leaseMillis: 10_000, longestWaitMillis: 60_000 })(
+    relay,
+  ),
 )
 
 /** Takes what lies on `operator:jobs`, as the operator does. */

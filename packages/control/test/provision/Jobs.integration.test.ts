@@ -31,7 +31,7 @@ const mine = (customerId: CustomerId) =>
   Effect.map(jobsPushed, (jobs) => jobs.filter((job) => job.customerId === customerId).map((job) => job.generation))
 
 const mailed = Effect.gen(function* () {
-  yield* Worker.drain({ queue: "mails", attempts: 30, leaseMillis: 60_000 })(deliver)
+  yield* Worker.drain({ queue: "mails", attempts: 30, leaseMillis: 60_000, longestWaitMillis: 60_000 })(deliver)
   return yield* (yield* Mailbox).mails
 })
 
