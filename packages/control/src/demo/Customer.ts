@@ -3,6 +3,7 @@
  * follow what is asked, so the order of the questions does not matter.
  */
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
@@ -51,51 +52,55 @@ const lastCard = <T extends Card["_tag"]>(conversation: Conversation, tag: T): E
     .flatMap((message) => message.cards)
     .findLast((card): card is Extract<Card, { _tag: T }> => card._tag === tag)
 
-/**
- * Answers what the conversation asks until the wanted card stands in it. `answered` remembers what was given, since the
- * same question must not have to be answered twice.
- */
-export const talkUntil = Effect.fn("Customer.talkUntil")(function* <T extends Card["_tag"]>(
-  wanted: T,
+const read = (api: Client, conversationId: string) =>
+  api.chat
+    .get({ params: { id: conversationId } })
+    .pipe(Effect.mapError((error) => failed(`reading the conversation failed: ${error.message}`)))
+
+/** Says something; the client id makes a repeat of the same words one. */
+export const say = (api: Client, conversationId: string, text: string) =>
+  api.chat
+    .say({ params: { id: conversationId }, payload: { text, clientId: text.slice(0, 80) } })
+    .pipe(Effect.mapError((error) => failed(`saying "${text.slice(0, 40)}" failed: ${error.message}`)))
+
+/** Waits until a card stands in the conversation. */
+export const card = <T extends Card["_tag"]>(api: Client, conversationId: string, tag: T) =>
+  Effect.gen(function* () {
+    const conversation = yield* read(api, conversationId)
+    const found = lastCard(conversation, tag)
+    const words = conversation.messages.at(-1)?.text ?? "nothing"
+    return found ?? (yield* failed(`no ${tag} came; last it said: ${words}`))
+  }).pipe(Effect.retry({ schedule: Schedule.spaced("200 millis"), times: 100 }))
+
+/** Answers what is asked, each question once and in whatever order they come, until the offer is made. */
+export const answerAll = Effect.fn("Customer.answerAll")(function* (
   origin: string,
   api: Client,
   conversationId: string,
   botUsername: string,
 ) {
   const answered = new Set<string>()
-  let said = 0
-  const say = (text: string) =>
-    api.chat
-      .say({ params: { id: conversationId }, payload: { text, clientId: `${wanted}-${(said += 1)}` } })
-      .pipe(Effect.mapError((error) => failed(`saying "${text.slice(0, 40)}" failed: ${error.message}`)))
   for (let pauses = 0; pauses < 100;) {
-    const conversation = yield* api.chat
-      .get({ params: { id: conversationId } })
-      .pipe(Effect.mapError((error) => failed(`reading the conversation failed: ${error.message}`)))
-    const card = lastCard(conversation, wanted)
-    if (card !== undefined) return card
+    const conversation = yield* read(api, conversationId)
+    const offer = lastCard(conversation, "Offer")
+    if (offer !== undefined) return offer
     const words = conversation.messages.findLast((message) => message.role === "assistant")?.text ?? ""
     const link = lastCard(conversation, "TelegramLink")
     const once = (key: string, applies: boolean) => applies && !answered.has(key) && answered.add(key).size > 0
-    if (once("confirm", /is this you/i.test(words))) yield* say("Yes")
-    else if (once("telegram", link !== undefined && answered.has("token"))) {
-      const code = new URL(link?.url ?? "", origin).searchParams.get("start") ?? ""
-      const bot = new URL(link?.url ?? "", origin).searchParams.get("bot") ?? ""
-      yield* tell(origin, bot, `/start ${code}`)
+    if (once("confirm", /is this you/i.test(words))) yield* say(api, conversationId, "Yes")
+    else if (once("telegram", link !== undefined)) {
+      const { searchParams } = new URL(link?.url ?? "", origin)
+      yield* tell(origin, searchParams.get("bot") ?? "", `/start ${searchParams.get("start") ?? ""}`)
     } else if (once("token", lastCard(conversation, "BotFatherLink") !== undefined)) {
-      const bot = yield* post(
-        `${origin}/dev/telegram/bots`,
-        { username: botUsername },
-        Schema.Struct({ token: Schema.String }),
-      )
-      yield* say(`Here is my bot's token: ${bot.token}`)
-    } else if (once("email", /e-?mail/i.test(words))) yield* say(email)
-    else if (once("volume", /a day|per day/i.test(words))) yield* say("about 10 messages a day")
+      const made = Schema.Struct({ token: Schema.String })
+      const bot = yield* post(`${origin}/dev/telegram/bots`, { username: botUsername }, made)
+      yield* say(api, conversationId, `Here is my bot's token: ${bot.token}`)
+    } else if (once("email", /e-?mail/i.test(words))) yield* say(api, conversationId, email)
+    else if (once("volume", /a day|per day/i.test(words))) yield* say(api, conversationId, "about 10 messages a day")
     else {
       pauses += 1
       yield* Effect.sleep("200 millis")
     }
   }
-  const { messages } = yield* api.chat.get({ params: { id: conversationId } }).pipe(Effect.orDie)
-  return yield* failed(`the conversation never came to ${wanted}; last it said: ${messages.at(-1)?.text ?? "nothing"}`)
+  return yield* card(api, conversationId, "Offer")
 })

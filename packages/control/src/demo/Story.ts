@@ -13,7 +13,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type { CustomerEvent } from "../api/Events.ts"
 import * as OpenAiClient from "../live/OpenAiClient.ts"
-import { alice, client, email, get, talkUntil, tell } from "./Customer.ts"
+import { alice, answerAll, card, client, email, get, say, tell } from "./Customer.ts"
 import * as Inbox from "./Inbox.ts"
 import { StoryFailed } from "./Inbox.ts"
 
@@ -106,10 +106,7 @@ export const tellStory = Effect.fn("Story.tellStory")(function* (options: Option
     'They say "Help me write Python and review my PRs"',
     Effect.gen(function* () {
       const { id } = yield* api.chat.open()
-      const said = yield* api.chat.say({
-        params: { id },
-        payload: { text: "Help me write Python and review my PRs", clientId: "first" },
-      })
+      const said = yield* say(api, id, "Help me write Python and review my PRs")
       return [id, said.added.findLast((message) => message.role === "assistant")?.text ?? ""] as const
     }),
   )
@@ -117,7 +114,7 @@ export const tellStory = Effect.fn("Story.tellStory")(function* (options: Option
   yield* step(
     "What is missing is asked for and given: a bot, who they are in Telegram, an address",
     Effect.gen(function* () {
-      const offer = yield* talkUntil("Offer", origin, api, conversation, botUsername)
+      const offer = yield* answerAll(origin, api, conversation, botUsername)
       yield* check(
         offer.headline === "Pro · $49/mo · 5M tokens/mo",
         `the offer was ${offer.headline}, not Pro · $49/mo · 5M tokens/mo`,
@@ -129,9 +126,9 @@ export const tellStory = Effect.fn("Story.tellStory")(function* (options: Option
   const checkout = yield* step(
     "They take the offer",
     Effect.gen(function* () {
-      yield* api.chat.say({ params: { id: conversation }, payload: { text: "Yes, set it up", clientId: "accept" } })
-      const card = yield* talkUntil("Checkout", origin, api, conversation, botUsername)
-      return [card, `order ${card.orderId}, to be paid at ${card.url}`] as const
+      yield* say(api, conversation, "Yes, set it up")
+      const found = yield* card(api, conversation, "Checkout")
+      return [found, `order ${found.orderId}, to be paid at ${found.url}`] as const
     }),
   )
 

@@ -99,6 +99,13 @@ const clusterEmbedded = (settings: Settings) =>
 
 const clusterReal = Lead.layerLease(recordsNamespace).pipe(Layer.provideMerge(ClusterKubernetes.layer))
 
+/** As the environment says, but for the public address, which follows `PORT` here. */
+const proxySettings = ({ publicUrl }: Settings) =>
+  Layer.effect(
+    ProxySettings.Settings,
+    Effect.map(ProxySettings.Settings, (read) => ({ ...read, publicUrl: publicUrl.origin })),
+  ).pipe(Layer.provide(ProxySettings.Settings.layer))
+
 /** All of them. What is embedded comes with its double, for the pages. */
 export const layer = (settings: Settings, keys: Keys) => {
   const { embedded } = settings
@@ -114,7 +121,7 @@ export const layer = (settings: Settings, keys: Keys) => {
     Opener.layer(keys.identity),
     Sealer.layer(keys.recipient),
   ).pipe(
-    Layer.provideMerge(ProxySettings.Settings.layer),
+    Layer.provideMerge(proxySettings(settings)),
     Layer.provideMerge(Layer.merge(NodeServices.layer, SecureRandom.layerWebCrypto)),
   )
 }

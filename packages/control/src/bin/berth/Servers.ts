@@ -26,11 +26,9 @@ import type { Settings } from "./Settings.ts"
 
 const quiet = { disableLogger: true, disableListenLog: true }
 
+/** What still hangs on this server after a second of draining is a WebSocket or a long poll of the embedded Telegram. */
 const listen = (port: number) =>
-  NodeHttpServer.layer(createServer, { port, host: "127.0.0.1", gracefulShutdownTimeout: "10 seconds" })
-
-/** The pages, built first if they are missing or older than their sources. */
-const pages = Layer.unwrap(Effect.map(WebBundle.ensure, ({ root }) => WebRoutes.layer(root)))
+  NodeHttpServer.layer(createServer, { port, host: "127.0.0.1", gracefulShutdownTimeout: "1 second" })
 
 /** The conversation's words, through our own proxy as its internal customer. */
 const wording = (settings: Settings, keys: Keys) =>
@@ -51,24 +49,38 @@ const onboarding = (settings: Settings, keys: Keys) =>
 /** A memory cluster is empty at each start: every agent is sent again. */
 const refill = Layer.effectDiscard(AgentReports.wakeSilent(0))
 
+/**
+ * Serves first: workers and pods of this process call its own servers. Nothing of a server's context goes on, or the next
+ * one would find its router there and share its routes.
+ */
+const before = <A, E, R>(servers: Layer.Layer<A, E, R>) => Layer.effectDiscard(Layer.build(servers))
+
 export const layer = (settings: Settings, keys: Keys) => {
   const { ports, publicUrl } = settings
-  const web = HttpRouter.serve(
-    Layer.mergeAll(pages, Api.routes, Onboarding.routes, Billing.routes, Ports.pages(settings)),
-    quiet,
-  ).pipe(Layer.provide(listen(ports.web)))
+  // The pages are built, if they are missing or older than their sources, before anything listens.
+  const web = Layer.unwrap(
+    Effect.map(WebBundle.ensure, ({ root }) =>
+      HttpRouter.serve(
+        Layer.mergeAll(WebRoutes.layer(root), Api.routes, Onboarding.routes, Billing.routes, Ports.pages(settings)),
+        quiet,
+      ).pipe(Layer.provide(listen(ports.web))),
+    ),
+  )
   const provision = HttpRouter.serve(
     ProvisionRoutes.layer.pipe(Layer.provide([Billing.purchases, ProvisionRoutes.bearerLayer(keys.service)])),
     quiet,
   ).pipe(Layer.provide(listen(ports.internal)))
-  return Layer.mergeAll(
+  const servers = Layer.mergeAll(
     web,
     provision,
     Proxy.layer,
     Ops.layer({ variable: "OPS_PORT", port: ports.ops, ready: Api.ready }),
+  )
+  const workers = Layer.mergeAll(
     Onboarding.workers,
     Billing.layer({ publicUrl: publicUrl.origin }),
     Operator.layer,
     settings.embedded.cluster === undefined ? Layer.empty : refill,
-  ).pipe(Layer.provide(onboarding(settings, keys)))
+  )
+  return workers.pipe(Layer.provide(before(servers)), Layer.provide(onboarding(settings, keys)))
 }
