@@ -10,7 +10,6 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { filterSecrets } from "./SecretFilter.ts"
 import { Update } from "./Telegram.ts"
@@ -26,20 +25,11 @@ export class TelegramInbox extends Context.Service<
     accept(raw: unknown): Effect.Effect<void, SqlError>
   }
 >()("@berth/control/TelegramInbox") {
-  static readonly layer: Layer.Layer<TelegramInbox, never, SqlClient | Work | TelegramTalk> = Layer.effect(
+  static readonly layer: Layer.Layer<TelegramInbox, never, Work | TelegramTalk> = Layer.effect(
     TelegramInbox,
     Effect.gen(function* () {
-      const sql = yield* SqlClient
       const work = yield* Work
       const talk = yield* TelegramTalk
-
-      /** The worker's own row keeps a repeated update from being handled again. */
-      const acceptToken = Effect.fn("TelegramInbox.acceptToken")(function* (update: Update, chatId: string) {
-        const message = update.message
-        if (message?.text === undefined) return
-        yield* talk.handle(update)
-        yield* work.offer(deleteOffer(chatId, message.message_id))
-      })
 
       return TelegramInbox.of({
         accept: Effect.fn("TelegramInbox.accept")(function* (raw) {
@@ -51,9 +41,11 @@ export class TelegramInbox extends Context.Service<
           const chatId = String(from.id)
           if (message?.text === undefined) return void (yield* work.offer(updateOffer(chatId, update)))
           const filtered = filterSecrets(message.text)
-          if (filtered.botTokens.length > 0) return yield* acceptToken(update, chatId)
-          const stored = { ...update, message: { ...message, text: filtered.text } }
-          yield* sql.withTransaction(work.offer(updateOffer(chatId, stored)))
+          if (filtered.botTokens.length > 0) {
+            yield* talk.handle(update)
+            return void (yield* work.offer(deleteOffer(chatId, message.message_id)))
+          }
+          yield* work.offer(updateOffer(chatId, { ...update, message: { ...message, text: filtered.text } }))
         }),
       })
     }),
