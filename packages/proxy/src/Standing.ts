@@ -1,6 +1,7 @@
 /** How a customer stands, fetched from Postgres when Redis has no allowance of theirs. On Postgres away: fails, and nobody is admitted. */
 import { Allowance, type AllowanceView } from "@berth/domain/Allowance"
-import { AllowanceSource } from "@berth/domain/AllowanceSource"
+import { rebuild as rebuildFromSource } from "@berth/domain/Allowance/Rebuild"
+import type { AllowanceSource } from "@berth/domain/AllowanceSource"
 import type { StoreUnavailable } from "@berth/domain/Errors"
 import type { CustomerId } from "@berth/domain/Ids"
 import * as Effect from "effect/Effect"
@@ -15,13 +16,8 @@ export interface Standing {
 
 export const make: Effect.Effect<Standing, never, Allowance | AllowanceSource> = Effect.gen(function* () {
   const allowance = yield* Allowance
-  const source = yield* AllowanceSource
-  const rebuild = Effect.fn("Standing.rebuild")(function* (customerId: CustomerId) {
-    const snapshot = yield* source.snapshot(customerId)
-    if (Option.isNone(snapshot)) return false
-    yield* allowance.rebuild(snapshot.value)
-    return true
-  })
+  const context = yield* Effect.context<Allowance | AllowanceSource>()
+  const rebuild = (customerId: CustomerId) => Effect.provideContext(rebuildFromSource(customerId), context)
   const view = Effect.fn("Standing.view")(function* (customerId: CustomerId) {
     const found = yield* allowance.view(customerId)
     return Option.isNone(found) && (yield* rebuild(customerId)) ? yield* allowance.view(customerId) : found

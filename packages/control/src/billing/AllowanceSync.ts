@@ -4,36 +4,35 @@
  */
 import { Allowance, AllowanceChange } from "@berth/domain/Allowance"
 import { AllowanceSource } from "@berth/domain/AllowanceSource"
-import type { CustomerId } from "@berth/domain/Ids"
+import { rebuild } from "@berth/domain/Allowance/Rebuild"
+import { CustomerId } from "@berth/domain/Ids"
 import { type Taken, Work } from "@berth/domain/Work"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { Hopeless } from "./Worker.ts"
+import { Hopeless } from "../Worker.ts"
 
 const decode = Schema.decodeUnknownEffect(AllowanceChange)
 
-/** Writes a missing hash; nothing if it stands. A snapshot that the recorder overtook is taken anew. */
-export const rebuild = Effect.fn("AllowanceSync.rebuild")(function* (customerId: CustomerId) {
-  const allowance = yield* Allowance
-  const source = yield* AllowanceSource
-  for (let tries = 0; tries < 10; tries++) {
-    const snapshot = yield* source.snapshot(customerId)
-    if (Option.isNone(snapshot) || (yield* allowance.rebuild(snapshot.value)) !== "stale") return
-  }
-  // More than a race: Postgres is behind what it had recorded, as after a restore of an old backup. Nobody is admitted.
-  yield* Effect.logError("Postgres lacks usage that has left the stream", { customerId })
-})
+/** Redis has lost this customer again and again while a change was on its way; the row is tried later. */
+export class Unsettled extends Schema.TaggedError<Unsettled>()("Unsettled", { customerId: CustomerId }) {}
 
-/** Handles one row of the queue "allowance". */
+/**
+ * Handles one row of the queue "allowance". A rebuild may find a hash that somebody else has just written from an older
+ * snapshot, so the change is done only when the store says that it is in.
+ */
 export const sync = Effect.fn("AllowanceSync.sync")(function* (row: Taken) {
   const work = yield* Work
   const allowance = yield* Allowance
   const change = yield* decode(row.payload).pipe(Effect.mapError((cause) => new Hopeless({ reason: cause.message })))
-  const outcome = yield* allowance.apply(change)
-  if (outcome === "gap") yield* allowance.forget(change.customerId)
-  if (outcome === "gap" || outcome === "absent") yield* rebuild(change.customerId)
-  yield* work.done(row.id)
+  const { customerId } = change
+  for (let tries = 0; tries < 5; tries++) {
+    const outcome = yield* allowance.apply(change)
+    if (outcome === "applied" || outcome === "skipped") return yield* work.done(row.id)
+    if (outcome === "gap") yield* allowance.forget(customerId)
+    yield* rebuild(customerId)
+  }
+  return yield* new Unsettled({ customerId })
 })
 
 /** Looks for customers whom Redis does not know and rebuilds them; how many. */

@@ -34,7 +34,7 @@ import { Purchase } from "./Purchase.ts"
 import { record } from "./Recorder.ts"
 import * as StripeEvents from "./StripeEvents.ts"
 import { SubscriptionSync } from "./SubscriptionSync.ts"
-import * as Worker from "./Worker.ts"
+import * as Worker from "../Worker.ts"
 
 /** From a paid checkout to an agent: for `POST /provision` in api and for the webhook here. */
 export const purchases: Layer.Layer<
@@ -51,13 +51,13 @@ const minute = 60_000
 const idle = 300
 
 /** Redis back means work at once, however long it was away; nothing of it is ever given up. */
-const toRedis = { attempts: Number.POSITIVE_INFINITY, leaseMillis: 10_000, longestWaitMillis: 5_000 }
+const toRedis = { attempts: Number.POSITIVE_INFINITY, longestWaitMillis: 5_000 }
 
 /** A week of tries: Stripe may be away, or the customer's bot token still missing. */
-const fromStripe = { attempts: 1_000, leaseMillis: 2 * minute, longestWaitMillis: 10 * minute }
+const fromStripe = { attempts: 1_000, longestWaitMillis: 10 * minute }
 
 /** A mail server may be away for a day. */
-const toPeople = { attempts: 35, leaseMillis: 2 * minute, longestWaitMillis: 60 * minute }
+const toPeople = { attempts: 35, longestWaitMillis: 60 * minute }
 
 const workers = Layer.unwrap(
   Effect.gen(function* () {

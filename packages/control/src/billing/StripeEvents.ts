@@ -12,7 +12,7 @@ import { CustomerEvents } from "../notify/CustomerEvents.ts"
 import { type PaymentEvent, PaymentEvent as PaymentEventSchema, Payments } from "./Payments.ts"
 import { Purchase } from "./Purchase.ts"
 import { SubscriptionSync } from "./SubscriptionSync.ts"
-import { Hopeless } from "./Worker.ts"
+import { Hopeless } from "../Worker.ts"
 
 const handled = Metric.counter("berth_stripe_events", { description: "Events by type", incremental: true })
 

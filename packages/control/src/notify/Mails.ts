@@ -11,7 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type { SqlError } from "effect/sql/SqlError"
 import { realTelegram, type TelegramLinks } from "../api/Site.ts"
-import { Hopeless } from "../billing/Worker.ts"
+import { Hopeless } from "../Worker.ts"
 import { Mail, Mailer } from "./Mailer.ts"
 import { welcomeMail } from "./WelcomeMail.ts"
 

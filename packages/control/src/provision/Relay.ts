@@ -10,7 +10,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { SqlClient } from "effect/sql/SqlClient"
-import { Hopeless } from "../billing/Worker.ts"
+import { Hopeless } from "../Worker.ts"
 import { AgentSecrets } from "./AgentSecrets.ts"
 import { JobRow } from "./JobOutbox.ts"
 

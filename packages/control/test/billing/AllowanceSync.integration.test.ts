@@ -1,19 +1,16 @@
 import { Allowance } from "@berth/domain/Allowance"
+import { AllowanceSource } from "@berth/domain/AllowanceSource"
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { SqlClient } from "effect/sql/SqlClient"
 import { Allowances } from "../../src/billing/Allowances.ts"
 import * as AllowanceSync from "../../src/billing/AllowanceSync.ts"
-import * as Worker from "../../src/billing/Worker.ts"
+import * as Worker from "../../src/Worker.ts"
 import { customer, world } from "./World.ts"
 
 const synced = Effect.gen(function* () {
-  while (
-    yield* Worker.drain({ queue: "allowance", attempts: 1_000, leaseMillis: 60_000, longestWaitMillis: 60_000 })(
-      AllowanceSync.sync,
-    )
-  );
+  while (yield* Worker.drain({ queue: "allowance", attempts: 1_000, longestWaitMillis: 60_000 })(AllowanceSync.sync));
 })
 
 layer(world, { timeout: "60 seconds", excludeTestServices: true })("allowance changes", (it) => {
@@ -53,6 +50,25 @@ layer(world, { timeout: "60 seconds", excludeTestServices: true })("allowance ch
       yield* change(accountId, { packs: 300 })
       yield* synced
       assert.deepInclude(yield* viewOf(accountId), { rev: 3, packs: 300 })
+    }),
+  )
+
+  it.effect("a change is not lost to somebody who rebuilds from an older snapshot at the same moment", () =>
+    Effect.gen(function* () {
+      const allowance = yield* Allowance
+      const source = yield* AllowanceSource
+      const { accountId } = yield* customer()
+      yield* synced
+      const old = Option.getOrThrow(yield* source.snapshot(accountId))
+      yield* change(accountId, { blocked: true })
+      yield* allowance.forget(accountId)
+      // Whoever asks for a snapshot is overtaken by a proxy that still holds the old one.
+      const overtaken = AllowanceSource.of({
+        ...source,
+        snapshot: (id) => Effect.tap(source.snapshot(id), () => allowance.rebuild(old)),
+      })
+      yield* Effect.provideService(synced, AllowanceSource, overtaken)
+      assert.deepInclude((yield* viewOf(accountId))?.terms, { blocked: true })
     }),
   )
 

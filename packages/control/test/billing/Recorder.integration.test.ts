@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { SqlClient } from "effect/sql/SqlClient"
 import { TestClock } from "effect/testing"
+import { rebuild } from "@berth/domain/Allowance/Rebuild"
 import * as AllowanceSync from "../../src/billing/AllowanceSync.ts"
 import * as Periods from "../../src/billing/Periods.ts"
 import { commit, gather, record } from "../../src/billing/Recorder.ts"
@@ -226,7 +227,7 @@ layer(world, { timeout: "60 seconds", excludeTestServices: true })("the recorder
         ...source,
         snapshot: (id) => (asked++ === 0 ? Effect.succeed(early) : source.snapshot(id)),
       })
-      yield* Effect.provideService(AllowanceSync.rebuild(accountId), AllowanceSource, overtaken)
+      yield* Effect.provideService(rebuild(accountId), AllowanceSource, overtaken)
       assert.strictEqual(asked, 2, "the first snapshot came too early")
       assert.deepInclude(Option.getOrThrow(yield* allowance.view(accountId)), { used: 2_000 })
     }),

@@ -31,7 +31,7 @@ import { Orders } from "../../src/billing/Orders.ts"
 import * as StripeEvents from "../../src/billing/StripeEvents.ts"
 import * as StripeWebhook from "../../src/billing/StripeWebhook.ts"
 import { SubscriptionSync } from "../../src/billing/SubscriptionSync.ts"
-import * as Worker from "../../src/billing/Worker.ts"
+import * as Worker from "../../src/Worker.ts"
 import { Mailbox } from "../../src/embedded/Mailbox.ts"
 import { StripeDouble } from "../../src/embedded/StripeDouble.ts"
 import * as StripePages from "../../src/embedded/StripePages.ts"
@@ -172,12 +172,10 @@ const all = <E, R>(step: Effect.Effect<boolean, E, R>) =>
   })
 
 export const stripeEvents = all(
-  Worker.drain({ queue: "stripe", attempts: 40, leaseMillis: 60_000, longestWaitMillis: 60_000 })(StripeEvents.handle),
+  Worker.drain({ queue: "stripe", attempts: 40, longestWaitMillis: 60_000 })(StripeEvents.handle),
 )
 export const relayed = all(
-  Worker.drain({ queue: "jobs", attempts: Number.POSITIVE_INFINITY, leaseMillis: 10_000, longestWaitMillis: 60_000 })(
-    relay,
-  ),
+  Worker.drain({ queue: "jobs", attempts: Number.POSITIVE_INFINITY, longestWaitMillis: 60_000 })(relay),
 )
 
 /** Takes what lies on `operator:jobs`, as the operator does. */

@@ -1,7 +1,10 @@
 import { assert, layer } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
+import * as References from "effect/References"
 import { SqlClient } from "effect/sql/SqlClient"
 import { TelegramDouble } from "../../src/embedded/TelegramDouble.ts"
 import * as TelegramWorker from "../../src/onboarding/TelegramWorker.ts"
@@ -10,10 +13,18 @@ import { Wording } from "../../src/onboarding/Wording.ts"
 import { ask, serve } from "../api/World.ts"
 import { ports, services } from "./World.ts"
 
+const logged: Array<string> = []
+const log = Logger.layer([
+  Logger.make((entry) => {
+    logged.push(`${JSON.stringify(entry.message)} ${Cause.pretty(entry.cause)}`)
+  }),
+]).pipe(Layer.merge(Layer.succeed(References.MinimumLogLevel)("All")))
+
 const server = serve(webhook(Redacted.make("s3cret"))).pipe(
   Layer.provideMerge(services),
   Layer.provideMerge(Wording.layerPlain),
   Layer.provideMerge(ports),
+  Layer.provideMerge(log),
 )
 
 const eve = { id: 909, first_name: "Eve", username: "eve" }
@@ -26,8 +37,7 @@ const deliver = (body: unknown, secret = "s3cret") =>
 
 /** Works until nothing is due. */
 const work = Effect.gen(function* () {
-  const { pass } = yield* TelegramWorker.make
-  while ((yield* pass) > 0);
+  while (yield* TelegramWorker.pass);
 })
 
 layer(server, { excludeTestServices: true })("Telegram's webhook", (it) => {
@@ -101,6 +111,22 @@ layer(server, { excludeTestServices: true })("Telegram's webhook", (it) => {
       const [row] =
         yield* sql`SELECT payload->'update'->'message'->>'text' AS text FROM work WHERE id = 'telegram:update:41'`
       assert.deepStrictEqual(row, { text: "my key is [API key]" })
+    }),
+  )
+
+  it.effect("logs no token, not even when Postgres fails to take it", () =>
+    Effect.gen(function* () {
+      const telegram = yield* TelegramDouble
+      const sql = yield* SqlClient
+      const bot = yield* telegram.createBot("eves_other_bot")
+      const words = message(51, `no, this one: ${bot.token}`)
+      yield* sql`ALTER TABLE agent_secrets RENAME TO away`
+      const refused = yield* deliver(words)
+      yield* sql`ALTER TABLE away RENAME TO agent_secrets`
+      assert.strictEqual(refused.status, 503)
+      assert.strictEqual((yield* deliver(words)).status, 200)
+      assert.isNotEmpty(logged)
+      assert.notInclude(logged.join("\n"), bot.token.split(":")[1] ?? bot.token)
     }),
   )
 })

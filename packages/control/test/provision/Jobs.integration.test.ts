@@ -6,7 +6,7 @@ import { SqlClient } from "effect/sql/SqlClient"
 import { TestClock } from "effect/testing"
 import { Mailbox } from "../../src/embedded/Mailbox.ts"
 import { deliver } from "../../src/notify/Mails.ts"
-import * as Worker from "../../src/billing/Worker.ts"
+import * as Worker from "../../src/Worker.ts"
 import { Agents } from "../../src/provision/Agents.ts"
 import * as AgentReports from "../../src/provision/AgentReports.ts"
 import { JobOutbox } from "../../src/provision/JobOutbox.ts"
@@ -31,7 +31,7 @@ const mine = (customerId: CustomerId) =>
   Effect.map(jobsPushed, (jobs) => jobs.filter((job) => job.customerId === customerId).map((job) => job.generation))
 
 const mailed = Effect.gen(function* () {
-  yield* Worker.drain({ queue: "mails", attempts: 30, leaseMillis: 60_000, longestWaitMillis: 60_000 })(deliver)
+  yield* Worker.drain({ queue: "mails", attempts: 30, longestWaitMillis: 60_000 })(deliver)
   return yield* (yield* Mailbox).mails
 })
 

@@ -35,8 +35,9 @@ import type { Settings } from "./Settings.ts"
 /** What an embedded service accepted, kept across a kill. */
 const kept = (settings: Settings, name: string) => DurableStore.layer(`${settings.folder}/embedded/${name}`)
 
-const site = ({ embedded, local, publicUrl }: Settings) =>
-  Site.layer(publicUrl, embedded.telegram === undefined ? realTelegram : TelegramRoutes.telegramLinks(local))
+/** Where links to Telegram lead. */
+export const telegramLinks = ({ embedded, local }: Settings) =>
+  embedded.telegram === undefined ? realTelegram : TelegramRoutes.telegramLinks(local)
 
 const stripeReal = (publicUrl: string) =>
   Layer.unwrap(
@@ -111,7 +112,7 @@ export const layer = (settings: Settings, keys: Keys) => {
   const { embedded } = settings
   return Layer.mergeAll(
     Stores.layer(embedded),
-    site(settings),
+    Site.layer(settings.publicUrl, telegramLinks(settings)),
     embedded.stripe === undefined ? stripeReal(settings.publicUrl.origin) : stripeEmbedded(settings, keys.webhook),
     embedded.telegram === undefined ? TelegramGrammy.layerConfig : telegramEmbedded(settings),
     embedded.mail === undefined ? mailReal : mailEmbedded(settings),

@@ -78,7 +78,7 @@ export const layer = (settings: Settings, keys: Keys) => {
   )
   const workers = Layer.mergeAll(
     Onboarding.workers,
-    Billing.layer({ publicUrl: publicUrl.origin }),
+    Billing.layer({ publicUrl: publicUrl.origin, telegram: Ports.telegramLinks(settings) }),
     Operator.layer,
     settings.embedded.cluster === undefined ? Layer.empty : refill,
   )

@@ -13,6 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
+import * as Semaphore from "effect/Semaphore"
 import type { SqlError } from "effect/sql/SqlError"
 
 /** Whether there may be more to do at once. */
@@ -72,14 +73,15 @@ export interface QueueOptions {
   readonly queue: QueueName
   /** A row that failed so often is buried. */
   readonly attempts: number
-  readonly leaseMillis: number
   /** Tries come ever more slowly, but never more slowly than this. */
   readonly longestWaitMillis: number
 }
 
-/** So many rows at once, and at a time: all of them are handled well within their lease. */
+/** So many rows at once, and at a time. */
 const batch = 8
 const concurrency = 4
+/** Prolonged while a row is held, so it only says how soon another process goes on after a kill. */
+const leaseMillis = 6_000
 
 /** Takes what is due of a queue and handles it, each row by itself. `handle` marks its row done in its own transaction. */
 export const drain =
@@ -91,11 +93,20 @@ export const drain =
       const work = yield* Work
       const giveUp = (row: Taken, reason: string) =>
         Effect.logError("Work is buried", { id: row.id, reason }).pipe(Effect.andThen(work.bury(row.id, reason)))
-      const rows = yield* work.take(options.queue, batch, options.leaseMillis)
+      const places = Semaphore.makeUnsafe(concurrency)
+      /** Keeps a row ours, also while it waits for its turn. A database that is away lets it go, which only repeats it. */
+      const keep = (row: Taken) =>
+        Effect.sleep(leaseMillis / 3).pipe(
+          Effect.andThen(Clock.currentTimeMillis),
+          Effect.flatMap((now) => work.putOff(row.id, now + leaseMillis)),
+          Effect.ignore,
+          Effect.forever,
+        )
+      const rows = yield* work.take(options.queue, batch, leaseMillis)
       yield* Effect.forEach(
         rows,
         (row) =>
-          Effect.catchCause(handle(row), (cause) => {
+          Effect.catchCause(Effect.raceFirst(places.withPermits(1)(handle(row)), keep(row)), (cause) => {
             if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause as Cause.Cause<never>)
             const failure = Cause.squash(cause)
             const reason = failure instanceof Hopeless ? failure.reason : Cause.pretty(cause).slice(0, 2_000)
@@ -111,7 +122,7 @@ export const drain =
               yield* work.putOff(row.id, (yield* Clock.currentTimeMillis) + Math.round(wait * jitter))
             })
           }),
-        { concurrency, discard: true },
+        { concurrency: "unbounded", discard: true },
       )
       return rows.length > 0
     })

@@ -8,7 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
-import * as Worker from "../../src/billing/Worker.ts"
+import * as Worker from "../src/Worker.ts"
 
 /** A queue that hands its one row out whenever it is due. */
 const oneRow = () => {
@@ -36,7 +36,7 @@ class Broken extends Error {
   readonly _tag = "Broken"
 }
 
-const options = { queue: "mails" as const, attempts: 5, leaseMillis: 1_000, longestWaitMillis: 60_000 }
+const options = { queue: "mails" as const, attempts: 5, longestWaitMillis: 60_000 }
 const quiet = Logger.layer([])
 
 describe("a worker", () => {

@@ -1,0 +1,26 @@
+/**
+ * Puts a missing allowance back from Postgres: for the proxy on a miss, for billing after a loss. On Postgres away: fails,
+ * and nobody is admitted.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { Allowance } from "../Allowance.ts"
+import { AllowanceSource } from "../AllowanceSource.ts"
+import type { CustomerId } from "../Ids.ts"
+
+/** A snapshot that the recorder overtook is taken anew, so often. */
+const tries = 10
+
+/** Writes the allowance if it is missing; whether the store has one now. */
+export const rebuild = Effect.fn("Allowance.rebuildFromSource")(function* (customerId: CustomerId) {
+  const allowance = yield* Allowance
+  const source = yield* AllowanceSource
+  for (let left = tries; left > 0; left--) {
+    const snapshot = yield* source.snapshot(customerId)
+    if (Option.isNone(snapshot)) return false
+    if ((yield* allowance.rebuild(snapshot.value)) !== "stale") return true
+  }
+  // More than a race: Postgres is behind what it had recorded, as after a restore of an old backup.
+  yield* Effect.logError("Postgres lacks usage that has left the stream", { customerId })
+  return false
+})
