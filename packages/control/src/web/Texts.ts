@@ -33,7 +33,6 @@ const en = {
       "Every plan includes the agent, its hosting and the tokens. Usage stops at the limit: there is no overage bill.",
     perMonth: "a month",
     tokens: (amount: string) => `${amount} tokens a month`,
-    requests: (count: number) => `${count} requests a minute`,
     storage: (size: string) => `${size} of its own storage`,
     month: "/mo",
     seePlans: "Plans and prices",
@@ -133,7 +132,7 @@ const en = {
 
   success: {
     confirmingTitle: "Confirming your payment",
-    confirmingText: "Stripe is telling us about it. This usually takes a few seconds.",
+    confirmingText: "We are asking Stripe about it. This usually takes a few seconds.",
     slowText:
       "This takes longer than usual. You can close this page: we will e‑mail you as soon as your agent is live.",
     paidTitle: "Payment received. Thank you!",

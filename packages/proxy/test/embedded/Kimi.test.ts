@@ -193,7 +193,7 @@ describe("the onboarding conversation's own prompts", () => {
         }),
       )
       assert.deepStrictEqual(JSON.parse(asked.body.choices[0].message.tool_calls[0].function.arguments), {
-        question: "Got it. How many messages a day?",
+        question: "How many messages a day?",
       })
     }),
   )

@@ -62,7 +62,6 @@ const TierCard = ({ tier, onChoose }: { readonly tier: (typeof plans)[number]; r
   const facts = [
     t.tokens(compact(tier.monthlyTokens)),
     tier.models.map(modelName).join(", "),
-    t.requests(tier.requestsPerMinute),
     t.storage(gigabytes(tier.resources.storage)),
   ]
   return (

@@ -48,7 +48,7 @@ const callFor = (tools: ReadonlyArray<Tool>, said: string): Reply["call"] => {
   const question = /^Question: ([^]*?)\s*(?=<last-message>|$)/.exec(said)?.[1]
   const asks = tools.find((tool) => /ask/i.test(tool.function.name))
   if (asks !== undefined && question !== undefined) {
-    return { name: asks.function.name, arguments: JSON.stringify({ question: `Got it. ${question}` }) }
+    return { name: asks.function.name, arguments: JSON.stringify({ question }) }
   }
   const records = tools.find(recordsFacts)
   if (records === undefined) return undefined
