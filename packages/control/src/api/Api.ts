@@ -140,6 +140,15 @@ export class ChatGroup extends HttpApiGroup.make("chat")
       }),
       error: [NotFound, Rejected],
     }),
+    /**
+     * The customer came back from the payment page. Starts the agent if Stripe says paid, whether its webhook came or not;
+     * may be repeated. `unpaid`: not as far as is known. `unavailable`: it could not be asked; the webhook will tell.
+     */
+    HttpApiEndpoint.post("returned", "/returned", {
+      payload: Schema.Struct({ orderId: Schema.String }),
+      success: Schema.Struct({ outcome: Schema.Literals(["accepted", "unpaid", "unavailable"]) }),
+      error: NotFound,
+    }),
   )
   .middleware(Authenticated)
   .prefix("/api/conversations") {}

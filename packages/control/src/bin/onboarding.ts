@@ -7,11 +7,13 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as Layer from "effect/Layer"
 import * as Api from "../api/Server.ts"
 import * as Billing from "../billing/Billing.ts"
 import { Checkout } from "../billing/Checkout.ts"
+import { Provisioning } from "../onboarding/Provisioning.ts"
 import * as Onboarding from "../onboarding/Server.ts"
 import * as Ports from "./onboarding/Ports.ts"
 import * as Sample from "./onboarding/Sample.ts"
@@ -23,6 +25,7 @@ const Main = Layer.unwrap(
     const services = Onboarding.services.pipe(
       Layer.provide(Layer.merge(Checkout.layer, Ports.wording(settings))),
       Layer.provide(Billing.purchases),
+      Layer.merge(Provisioning.layerConfig(settings.keys?.service).pipe(Layer.provide(FetchHttpClient.layer))),
     )
     const routes = Layer.mergeAll(Onboarding.routes, Ports.pages(settings))
     return Layer.mergeAll(

@@ -1,6 +1,7 @@
 /**
  * The onboarding service: the chat's HTTP API, Telegram's webhook or poller, and the workers. `routes` go on any router and
- * `workers` beside it; both need the same `services`, so that the all-in-one process builds them once.
+ * `workers` beside it; both need the same `services`, so that the all-in-one process builds them once. `routes` need a
+ * `Provisioning` too.
  */
 import { Work } from "@berth/domain/Work"
 import * as Config from "effect/Config"

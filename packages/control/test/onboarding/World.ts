@@ -13,6 +13,7 @@ import { Checkout, PaymentsUnavailable } from "../../src/billing/Checkout.ts"
 import { TelegramDouble } from "../../src/embedded/TelegramDouble.ts"
 import { apiRoot, routes as telegramRoutes } from "../../src/embedded/TelegramDouble/Routes.ts"
 import * as TelegramGrammy from "../../src/live/TelegramGrammy.ts"
+import { Provisioning } from "../../src/onboarding/Provisioning.ts"
 import * as Onboarding from "../../src/onboarding/Server.ts"
 import { stores } from "../api/World.ts"
 
@@ -55,6 +56,6 @@ const telegram = Layer.unwrap(
 ).pipe(Layer.provideMerge(TelegramDouble.layer), Layer.provide(KeyValueStore.layerMemory))
 
 /** All that the services need but a `Wording`. */
-export const ports = Layer.mergeAll(telegram, checkout, sealer).pipe(Layer.provideMerge(stores))
+export const ports = Layer.mergeAll(telegram, checkout, sealer, Provisioning.layerNone).pipe(Layer.provideMerge(stores))
 
 export const services = Onboarding.services

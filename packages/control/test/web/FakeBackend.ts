@@ -93,6 +93,12 @@ const chat = HttpApiBuilder.group(
           const added = story.say(payload.clientId, payload.text)
           return { conversation: story.conversation(), added }
         }),
+      returned: ({ payload }) =>
+        Effect.flatMap(mine, (story) =>
+          payload.orderId === story.orderId
+            ? Effect.succeed({ outcome: story.status === "paid" ? ("accepted" as const) : ("unpaid" as const) })
+            : Effect.fail(absent("order")),
+        ),
     })
   }),
 )

@@ -14,6 +14,7 @@ import * as Billing from "../../billing/Billing.ts"
 import { Checkout } from "../../billing/Checkout.ts"
 import * as KimiLanguageModel from "../../live/KimiLanguageModel.ts"
 import * as InternalCustomer from "../../onboarding/InternalCustomer.ts"
+import { Provisioning } from "../../onboarding/Provisioning.ts"
 import * as Onboarding from "../../onboarding/Server.ts"
 import { Wording } from "../../onboarding/Wording.ts"
 import * as WebBundle from "../../pages/WebBundle.ts"
@@ -40,10 +41,17 @@ const wording = (settings: Settings, keys: Keys) =>
     }),
   ).pipe(Layer.provide([Billing.purchases, FetchHttpClient.layer]))
 
+/** Onboarding asks the control plane as it does where they are two processes: over HTTP. */
+const provisioning = ({ ports }: Settings, { service }: Keys) =>
+  Provisioning.layer({ url: `http://127.0.0.1:${ports.internal}`, token: service }).pipe(
+    Layer.provide(FetchHttpClient.layer),
+  )
+
 const onboarding = (settings: Settings, keys: Keys) =>
   Onboarding.services.pipe(
     Layer.provide(wording(settings, keys)),
     Layer.provide(Checkout.layer.pipe(Layer.provide(Billing.purchases))),
+    Layer.merge(provisioning(settings, keys)),
   )
 
 /** A memory cluster is empty at each start: every agent is sent again. */
