@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
 
 /** This program must not start as it is configured; the message says what to change. */
 export class Refused extends Schema.TaggedError<Refused>()("Refused", { message: Schema.String }) {}
@@ -19,37 +20,36 @@ const plainlySaid = new Set(["EmbeddedPostgresError", "BundleFailed", "StoryFail
 
 const firstLine = (text: string): string => text.trim().split("\n")[0] ?? text
 
-const schemaLines = (text: string): string =>
-  text
-    .trim()
-    .split("\n")
-    .map((line) => line.trim())
-    .join(" ")
+const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
+
+/** Each wrong variable by name. What was given is not shown: it may be a secret. */
+const configLines = ({ cause }: Config.ConfigError): ReadonlyArray<string> =>
+  Schema.isSchemaError(cause)
+    ? issuesOf(cause.issue).issues.map(({ path, message }) => {
+        const expected = message.replace(/^Expected /, "expected ")
+        return `${(path ?? []).map(String).join("_")} is missing or wrong: ${expected} (see docs/configuration.md).`
+      })
+    : [`The environment cannot be read: ${firstLine(cause.message)}`]
+
+/** Why Postgres did not let us in, without its address, which holds the password. */
+const postgresLine = (reason: unknown): string | undefined => {
+  const tag = Predicate.hasProperty(reason, "_tag") ? String(reason._tag) : ""
+  if (tag === "ConnectionError")
+    return "Postgres cannot be reached: check that DATABASE_URL (postgres://user:password@host:port/database) names a running server."
+  return tag === "AuthenticationError" || tag === "AuthorizationError"
+    ? "Postgres refuses this login: check user, password and database in DATABASE_URL."
+    : undefined
+}
 
 /** The one line for a failure, or undefined when there is none and the whole of it should be shown. */
 export const explain = (error: unknown): string | undefined => {
   if (error instanceof Refused) return error.message
-  if (error instanceof Config.ConfigError) return `A variable is missing or wrong: ${schemaLines(error.message)}`
+  if (error instanceof Config.ConfigError) return configLines(error).join("\n")
   if (!Predicate.hasProperty(error, "_tag")) return undefined
   if (plainlySaid.has(String(error._tag)) && Predicate.hasProperty(error, "message"))
     return firstLine(String(error.message))
-  if (error._tag === "ServeError" && Predicate.hasProperty(error, "cause")) return listening(error.cause)
-  if (error._tag === "SqlError")
-    return "Postgres cannot be reached or refused the connection: check that DATABASE_URL names a running server."
+  if (error._tag === "SqlError" && Predicate.hasProperty(error, "reason")) return postgresLine(error.reason)
   return undefined
-}
-
-const listening = (cause: unknown): string | undefined => {
-  if (!Predicate.hasProperty(cause, "code")) return undefined
-  const port = Predicate.hasProperty(cause, "port") ? String(cause.port) : "?"
-  switch (cause.code) {
-    case "EADDRINUSE":
-      return `Port ${port} is busy: stop the program that listens on it, or choose another (PORT, PROXY_PORT, …; see docs/configuration.md).`
-    case "EACCES":
-      return `Port ${port} may not be opened by this user: choose one above 1023 (PORT, PROXY_PORT, …; see docs/configuration.md).`
-    default:
-      return undefined
-  }
 }
 
 /** Prints why a program ends: one line where there is one. */

@@ -2,15 +2,12 @@
  * The port that no Ingress reaches: `/healthz` (the process runs), `/readyz` (it can do its work; 503 while it drains or
  * cannot), `/metrics` (Prometheus). Each service names its own variable and default.
  */
-import { createServer } from "node:http"
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
-import type { ServeError } from "effect/http/HttpServerError"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
+import * as Listen from "./Listen.ts"
 
 const readiness = <R>(ready: Effect.Effect<boolean, never, R>) =>
   HttpRouter.use(
@@ -46,18 +43,10 @@ export interface Options<R> {
   readonly ready: Effect.Effect<boolean, never, R>
 }
 
-/** Listens on `OPS_HOST` (127.0.0.1). */
-export const layer = <R>({
-  variable,
-  port,
-  ready,
-}: Options<R>): Layer.Layer<never, ServeError | Config.ConfigError, R> =>
-  HttpRouter.serve(routes(ready), { disableLogger: true, disableListenLog: true }).pipe(
-    Layer.provide(
-      NodeHttpServer.layerConfig(createServer, {
-        port: Config.Port(variable).pipe(Config.withDefault(port)),
-        host: Config.String("OPS_HOST").pipe(Config.withDefault("127.0.0.1")),
-        disablePreemptiveShutdown: Config.succeed(true),
-      }),
+/** Listens on `OPS_HOST` (127.0.0.1), to the end: `/readyz` tells that the process drains. */
+export const layer = <R>({ variable, port, ready }: Options<R>) =>
+  Layer.unwrap(
+    Effect.map(Listen.port(variable, port), (chosen) =>
+      Listen.serve(routes(ready), { variable, port: chosen, host: "OPS_HOST", closesLast: true }),
     ),
-  ) as Layer.Layer<never, ServeError | Config.ConfigError, R>
+  )

@@ -25,10 +25,10 @@ const work = Layer.effectDiscard(
 /** Works from its construction until its scope closes. */
 export const layer = work.pipe(Layer.provide(JobIntake.layer), Layer.provideMerge(Reconciler.layer))
 
-/** `OPERATOR_OPS_PORT` (9091): ready while the cluster answers, whether this process leads or stands by. */
+/** `OPERATOR_OPS_PORT` (9095): ready while the cluster answers, whether this process leads or stands by. */
 export const ops = Ops.layer({
   variable: "OPERATOR_OPS_PORT",
-  port: 9091,
+  port: 9095,
   ready: Effect.match(
     Cluster.use((cluster) => cluster.get({ kind: "Agent", name: "readiness" })),
     { onSuccess: () => true, onFailure: () => false },

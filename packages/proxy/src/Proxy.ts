@@ -4,24 +4,18 @@
  */
 import { createServer, type Server } from "node:http"
 import { Allowance } from "@berth/domain/Allowance"
-import type { AllowanceSource } from "@berth/domain/AllowanceSource"
+import * as Listen from "@berth/domain/Listen"
 import * as Ops from "@berth/domain/Ops"
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
-import type { ServeError } from "effect/http/HttpServerError"
 import * as Layer from "effect/Layer"
 import { Admission } from "./Admission.ts"
 import { Authenticate } from "./Authenticate.ts"
-import type { Kimi } from "./Kimi.ts"
 import { Queue } from "./Queue.ts"
 import * as Routes from "./Routes.ts"
-import type { Settings } from "./Settings.ts"
 import { Settlement } from "./Settlement.ts"
-
-export type Needs = Allowance | AllowanceSource | Kimi | Settings
 
 const steps = Layer.mergeAll(Authenticate.layer, Admission.layer, Queue.layer).pipe(
   Layer.provideMerge(Settlement.layer),
@@ -51,24 +45,20 @@ export const server = (): Server => {
   return made
 }
 
-const drain = Duration.seconds(30)
-
 /** Serves the routes on the HttpServer in context. The request logger is off: it costs more than the request. */
 export const serve = HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true })
 
-/** `PROXY_PORT` (8080) on `PROXY_HOST` (127.0.0.1); a shutdown lets streams end within `PROXY_DRAIN` (30 seconds). */
-export const layer: Layer.Layer<never, ServeError | Config.ConfigError, Needs> = serve.pipe(
-  Layer.provide(
-    NodeHttpServer.layerConfig(server, {
-      port: Config.Port("PROXY_PORT").pipe(Config.withDefault(8080)),
-      host: Config.String("PROXY_HOST").pipe(Config.withDefault("127.0.0.1")),
-      gracefulShutdownTimeout: Config.Duration("PROXY_DRAIN").pipe(Config.withDefault(drain)),
-    }),
-  ),
+/** `PROXY_PORT` (8080) on `HOST` (127.0.0.1); a shutdown lets streams end within `PROXY_DRAIN` (30 seconds). */
+export const layer = Layer.unwrap(
+  Effect.gen(function* () {
+    const port = yield* Listen.port("PROXY_PORT", 8080)
+    const drain = yield* Config.Duration("PROXY_DRAIN").pipe(Config.withDefault(Duration.seconds(30)))
+    return serve.pipe(Layer.provide(Listen.layer({ variable: "PROXY_PORT", port, server, drain })))
+  }),
 )
 
 /** `PROXY_OPS_PORT` (9090). Ready while requests can be admitted: any lookup will do, what matters is that the store answers. */
-export const ops: Layer.Layer<never, ServeError | Config.ConfigError, Allowance> = Ops.layer({
+export const ops = Ops.layer({
   variable: "PROXY_OPS_PORT",
   port: 9090,
   ready: Effect.match(

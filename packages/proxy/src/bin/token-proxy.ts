@@ -1,7 +1,8 @@
 /** The token-proxy by itself: `npm run start:proxy`. With no variable given it is all embedded and prints a customer to try. */
 import { randomBytes } from "node:crypto"
+import * as Embedded from "@berth/domain/Embedded"
 import { launch } from "@berth/domain/Launch"
-import * as Config from "effect/Config"
+import * as Listen from "@berth/domain/Listen"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -12,20 +13,19 @@ import * as Ports from "./Ports.ts"
 
 const Main = Layer.unwrap(
   Effect.gen(function* () {
-    const missing = yield* Ports.embedded
-    const port = yield* Config.Port("PROXY_PORT").pipe(Config.withDefault(8080))
+    const ports = yield* Ports.embedded
+    const port = yield* Listen.port("PROXY_PORT", 8080)
+    const opsPort = yield* Listen.port("PROXY_OPS_PORT", 9090)
     const seeded = seed(randomBytes(32), Date.now())
-    const ports = Object.entries(missing).map(([name, variable]) =>
-      variable === undefined ? `  ${name}: real` : `  ${name}: embedded (${variable} makes it real)`,
-    )
-    const banner = [
-      `token-proxy on http://127.0.0.1:${port}/v1`,
-      ...ports,
-      ...(missing.customers === undefined ? [] : [tryIt(seeded, port)]),
-    ].join("\n")
+    const banner = Embedded.banner({
+      title: `token-proxy on http://127.0.0.1:${port}/v1`,
+      ports,
+      open: { ops: `http://127.0.0.1:${opsPort}/metrics` },
+      tryIt: ports.postgres === undefined ? [] : tryIt(seeded, port),
+    })
     return Layer.mergeAll(Proxy.layer, Proxy.ops).pipe(
       Layer.tap(() => Console.log(banner)),
-      Layer.provide(Ports.layer(missing, seeded)),
+      Layer.provide(Ports.layer(ports, seeded)),
       Layer.provide(Settings.layer),
     )
   }),

@@ -48,11 +48,9 @@ export const seed = (random: Uint8Array, now: number): Seed => {
 }
 
 /** What to type to try it. The token is worth nothing anywhere else. */
-export const tryIt = (one: Seed, port: number): string =>
-  [
-    `  customer ${one.customerId}, token ${Redacted.value(one.token)}`,
-    "",
-    `  curl -N http://127.0.0.1:${port}/v1/chat/completions -H 'content-type: application/json' \\`,
-    `    -H 'authorization: Bearer ${Redacted.value(one.token)}' \\`,
-    `    -d '{"model":"kimi-k2.6","stream":true,"messages":[{"role":"user","content":"Write Python for me"}]}'`,
-  ].join("\n")
+export const tryIt = (one: Seed, port: number): ReadonlyArray<string> => [
+  `customer ${one.customerId}, token ${Redacted.value(one.token)}`,
+  `curl -N http://127.0.0.1:${port}/v1/chat/completions -H 'content-type: application/json' \\`,
+  `  -H 'authorization: Bearer ${Redacted.value(one.token)}' \\`,
+  `  -d '{"model":"kimi-k2.6","stream":true,"messages":[{"role":"user","content":"Write Python for me"}]}'`,
+]

@@ -81,7 +81,7 @@ describe("the token-proxy by itself", () => {
       )
       const { output, ended } = yield* run({ PROXY_PORT: String(busy), PROXY_OPS_PORT: String(yield* freePort) })
       assert.strictEqual(yield* Effect.promise(() => ended), 1)
-      assert.match(output(), new RegExp(`^Port ${busy} is busy: .*\\n$`))
+      assert.match(output(), new RegExp(`^Port ${busy} is busy: .*set PROXY_PORT to another\\.\\n$`))
     }),
   )
 
@@ -91,7 +91,7 @@ describe("the token-proxy by itself", () => {
       assert.strictEqual(yield* Effect.promise(() => ended), 1)
       assert.strictEqual(
         output(),
-        "BERTH_ENV=production refuses embedded ports: set DATABASE_URL (customers), KIMI_API_KEY (kimi).\n",
+        "BERTH_ENV=production refuses embedded ports: set DATABASE_URL (postgres), KIMI_API_KEY (kimi), PUBLIC_URL (address).\n",
       )
     }),
   )
