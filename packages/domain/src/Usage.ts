@@ -23,37 +23,27 @@ export const chargeOf = (usage: Usage): number => {
 }
 
 const common = { customerId: CustomerId, at: Schema.Int, period: Schema.Int }
+const call = { ...common, requestId: RequestId, attempt: Schema.Int }
+const counted = {
+  ...call,
+  model: Schema.String,
+  usage: Usage,
+  charge: Tokens,
+  /** Settled from bytes seen because the upstream never reported. */
+  estimated: Schema.Boolean,
+  priceVersion: Schema.String,
+  /** W3C trace id that ties the tries of one turn together; empty when the client sent none. */
+  traceId: Schema.String,
+}
 
 /**
  * Facts on their way from Redis to the ledger, in the order of `usage:events`. `at` is Redis' own time in epoch ms.
  * `lost` charges nothing: it says that a hold ran out with no answer known. A truth that arrives later is a `correction`.
  */
 export const UsageEvent = Schema.Union([
-  Schema.TaggedStruct("usage", {
-    ...common,
-    requestId: RequestId,
-    attempt: Schema.Int,
-    model: Schema.String,
-    usage: Usage,
-    charge: Tokens,
-    /** Settled from bytes seen because the upstream never reported. */
-    estimated: Schema.Boolean,
-    priceVersion: Schema.String,
-    /** W3C trace id that ties the tries of one turn together; empty when the client sent none. */
-    traceId: Schema.String,
-  }),
-  Schema.TaggedStruct("lost", { ...common, requestId: RequestId, attempt: Schema.Int, ask: Tokens }),
-  Schema.TaggedStruct("correction", {
-    ...common,
-    requestId: RequestId,
-    attempt: Schema.Int,
-    model: Schema.String,
-    usage: Usage,
-    charge: Tokens,
-    estimated: Schema.Boolean,
-    priceVersion: Schema.String,
-    traceId: Schema.String,
-  }),
+  Schema.TaggedStruct("usage", counted),
+  Schema.TaggedStruct("lost", { ...call, ask: Tokens }),
+  Schema.TaggedStruct("correction", counted),
   /** The admission script opened a period because it was due. */
   Schema.TaggedStruct("period", { ...common, startsAt: Schema.Int, endsAt: Schema.Int, plan: Tokens }),
 ])
