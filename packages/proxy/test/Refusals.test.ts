@@ -415,6 +415,21 @@ describe("an upstream that refuses", () => {
   )
 })
 
+describe("a store that goes away", () => {
+  it.live("lets nobody through, not even a caller who is known", () =>
+    Effect.gen(function* () {
+      const alice = World.customer("alice")
+      const down = { now: false }
+      const world = yield* World.start({ customers: [alice], allowance: flaky(down) })
+      assert.strictEqual((yield* World.chat(world, alice.token)).status, 200)
+      yield* world.settled(alice)
+      down.now = true
+      assert.strictEqual((yield* World.chat(world, alice.token)).status, 503)
+      assert.strictEqual(world.stub.received.length, 1)
+    }),
+  )
+})
+
 describe("a store that is away at settlement", () => {
   it.live("gets the settlement later, once, and the hold is kept until then", () =>
     Effect.gen(function* () {

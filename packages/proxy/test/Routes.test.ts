@@ -105,7 +105,8 @@ describe("the log", () => {
       yield* World.chat(world, `${alice.token.slice(0, -1)}x`)
       yield* world.settled(alice)
       assert.isNotEmpty(lines)
-      for (const secret of [alice.token, World.upstreamKey, "my-very-private-words", "org-1", "ak-2"]) {
+      // The last character is the only one that the mistyped token lacks.
+      for (const secret of [alice.token.slice(0, -1), World.upstreamKey, "my-very-private-words", "org-1", "ak-2"]) {
         assert.notInclude(lines.join("\n"), secret)
       }
     }).pipe(Effect.provide(Logger.layer([logger])))

@@ -157,6 +157,30 @@ layer(world, { timeout: "60 seconds", excludeTestServices: true })("the recorder
     }),
   )
 
+  it.effect("a period that the job in billing opened is booked once, though Redis tells of it later", () =>
+    Effect.gen(function* () {
+      const { accountId } = yield* customer()
+      yield* TestClock.setTime(december + 1)
+      yield* Periods.open
+      const opened = {
+        _tag: "period",
+        customerId: accountId,
+        at: december + 2,
+        period: 1,
+        startsAt: december,
+        endsAt: january,
+        plan: 5_000_000,
+      } as const
+      yield* Effect.provideService(record, UsageEvents, streamOf("later", [opened, usage(accountId, "a", 10, 1)]))
+      const entries = (yield* ledger(accountId)).map(({ kind, source }) => ({ kind, source }))
+      assert.deepStrictEqual(entries, [
+        { kind: "grant", source: `period:${accountId}:0` },
+        { kind: "grant", source: `period:${accountId}:1` },
+        { kind: "usage", source: `usage:${accountId}-a:1` },
+      ])
+    }),
+  )
+
   it.effect("what settles late into a closed period leaves the packs by the same rule", () =>
     Effect.gen(function* () {
       const { accountId } = yield* customer()

@@ -90,6 +90,15 @@ layer(world, { timeout: "60 seconds", excludeTestServices: true })("jobs and rep
     }),
   )
 
+  it.effect("word of an older generation leaves the newest job open", () =>
+    Effect.gen(function* () {
+      const { accountId, orderId } = yield* customer()
+      yield* (yield* Agents).change(accountId, { _tag: "Suspend", reason: "payment" }, "test")
+      yield* reported({ _tag: "active", ...common(accountId, 1, 3) })
+      assert.deepStrictEqual(yield* open(accountId), [`job:${orderId}:2`])
+    }),
+  )
+
   it.effect("suspension blocks in the proxy at once, and a second reason outlives the first", () =>
     Effect.gen(function* () {
       const agents = yield* Agents

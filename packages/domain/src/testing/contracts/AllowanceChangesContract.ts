@@ -222,6 +222,19 @@ export const allowanceChangesContract = (name: string, layer: Backend) =>
     )
 
     test(
+      "counts once what is recorded and was not trimmed yet",
+      {},
+      Effect.gen(function* () {
+        const [allowance, stream] = [yield* Allowance, yield* UsageEvents]
+        for (const request of ["a", "b"]) yield* allowance.settle(settlement(yield* hold(request), 10))
+        const { epoch, events: read } = yield* stream.after(beginning, 10)
+        yield* allowance.forget(customer)
+        yield* allowance.rebuild(snapshot({ used: 10, recorded: { epoch, cursor: read[0]?.cursor ?? "" } }))
+        assert.strictEqual((yield* view).used, 20)
+      }),
+    )
+
+    test(
       "reads the whole stream when the snapshot knows another life of it",
       {},
       Effect.gen(function* () {
