@@ -35,6 +35,7 @@ export const chatHandlers = HttpApiBuilder.group(
         if (order === undefined || order.accountId !== id) {
           return yield* new NotFound({ message: "There is no such order." })
         }
+        // A replaced order that is paid all the same may be a second payment: what becomes of it is for the webhook to settle.
         if (order.status === "canceled") return { outcome: "unpaid" as const }
         return { outcome: (yield* provisioning.provision(order.id))._tag }
       }),

@@ -31,3 +31,6 @@ export const say = (conversationId: string, clientId: string, text: string) =>
 export const readAgent = (signal?: AbortSignal) => run(client.account.agent(), signal)
 export const readUsage = (signal?: AbortSignal) => run(client.account.usage(), signal)
 export const readOrder = (id: string, signal?: AbortSignal) => run(client.account.order({ params: { id } }), signal)
+
+/** Tells that the customer came back from the payment page; what became of the order. Not cut short by leaving the page. */
+export const comeBack = (orderId: string) => run(client.chat.returned({ payload: { orderId } }))

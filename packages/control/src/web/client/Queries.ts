@@ -3,7 +3,7 @@ import { QueryClient, queryOptions } from "@tanstack/react-query"
 import { newer } from "../chat/Thread.ts"
 import { waitMs } from "../live/Backoff.ts"
 import type { Conversation } from "../../api/Messages.ts"
-import { openConversation, readAgent, readOrder, readUsage } from "./Client.ts"
+import { comeBack, openConversation, readAgent, readOrder, readUsage } from "./Client.ts"
 import { mayRetry } from "./Failure.ts"
 
 const attempts = 4
@@ -45,3 +45,25 @@ export const usageQuery = queryOptions({
 
 export const orderQuery = (id: string) =>
   queryOptions({ queryKey: ["account", "order", id], queryFn: ({ signal }) => readOrder(id, signal) })
+
+const mostReturns = 8
+
+/**
+ * Tells of the return from the payment page: at once, then, waiting longer each time, for about a minute. Nobody is shown
+ * how it ends: the order tells, and what Stripe itself reports comes in any case.
+ */
+export const returnQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["account", "return", id],
+    queryFn: async () => {
+      const { outcome } = await comeBack(id)
+      if (outcome === "accepted") void cache.invalidateQueries({ queryKey: orderQuery(id).queryKey })
+      return outcome
+    },
+    retry: false,
+    staleTime: Number.POSITIVE_INFINITY,
+    refetchInterval: ({ state }) => {
+      const returns = state.dataUpdateCount + state.errorUpdateCount
+      return returns < mostReturns ? waitMs(returns + 1, 1) : false
+    },
+  })

@@ -1,6 +1,6 @@
 /**
- * Where the payment page sends people back to. Believes the api, not the address: it waits until the payment is
- * confirmed, then follows the setting up of the agent.
+ * Where the payment page sends people back to. Believes the api, not the address: it has the payment looked up, waits
+ * until it is confirmed, then follows the setting up of the agent.
  */
 import { useQuery } from "@tanstack/react-query"
 import { CircleCheck, CircleX, LoaderCircle, SearchX, Send, TriangleAlert, WifiOff } from "lucide-react"
@@ -8,7 +8,7 @@ import { useEffect, useState, type ReactNode } from "react"
 import { Link, useSearchParams } from "react-router"
 import { Data } from "../client/Data.tsx"
 import { failureOf } from "../client/Failure.ts"
-import { agentQuery, orderQuery } from "../client/Queries.ts"
+import { agentQuery, orderQuery, returnQuery } from "../client/Queries.ts"
 import { Provisioning } from "../live/Provisioning.tsx"
 import { useLive } from "../live/UseLive.ts"
 import { paths } from "../Paths.ts"
@@ -87,6 +87,7 @@ const Result = () => {
     enabled: id !== "",
     refetchInterval: ({ state }) => (state.data === undefined || state.data.status === "open" ? pollMs : false),
   })
+  useQuery({ ...returnQuery(id), enabled: order.data?.status === "open" })
   const failure = order.error === null ? undefined : failureOf(order.error).kind
   if (id === "" || failure === "notFound" || failure === "signedOut") {
     return (
