@@ -133,15 +133,17 @@ export const tellStory = Effect.fn("Story.tellStory")(function* (options: Option
   )
 
   yield* step(
-    "They pay on the checkout page",
+    "They pay on the checkout page and come back",
     Effect.gen(function* () {
       const page = yield* HttpClient.get(checkout.url).pipe(Effect.flatMap((response) => response.text))
       yield* check(page.includes("$49"), "the checkout page does not show the price")
       yield* HttpClient.execute(HttpClientRequest.post(`${checkout.url}/pay`)).pipe(
         Effect.flatMap(HttpClientResponse.filterStatusOk),
       )
+      const { outcome } = yield* api.chat.returned({ payload: { orderId: checkout.orderId } })
+      yield* check(outcome === "accepted", `POST /provision did not take the paid order: ${outcome}`)
       yield* inbox.waitFor("payment", isA("paid"), "20 seconds")
-      return [undefined, "the webhook arrived and the order is paid"] as const
+      return [undefined, "onboarding called POST /provision, which answered 202: the order is paid"] as const
     }),
   )
 

@@ -65,21 +65,22 @@ const redis = Layer.mergeAll(
 const server = NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" })
 
 /** The double and the webhook's server need each other's address: the port is taken first. */
-const stripe = Layer.unwrap(
-  Effect.gen(function* () {
-    const { address } = yield* HttpServer.HttpServer
-    const origin = address._tag === "InetAddressV4" ? `http://127.0.0.1:${address.port}` : yield* Effect.die(address)
-    return StripePayments.layer({ publicUrl: origin, webhookSecret }).pipe(
-      Layer.provideMerge(
-        StripeDouble.layer({
-          webhookUrl: `${origin}/webhooks/stripe`,
-          webhookSecret,
-          pageUrl: `${origin}/dev/stripe/checkout`,
-        }),
-      ),
-    )
-  }),
-)
+const stripe = (webhookPath: string) =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const { address } = yield* HttpServer.HttpServer
+      const origin = address._tag === "InetAddressV4" ? `http://127.0.0.1:${address.port}` : yield* Effect.die(address)
+      return StripePayments.layer({ publicUrl: origin, webhookSecret }).pipe(
+        Layer.provideMerge(
+          StripeDouble.layer({
+            webhookUrl: origin + webhookPath,
+            webhookSecret,
+            pageUrl: `${origin}/dev/stripe/checkout`,
+          }),
+        ),
+      )
+    }),
+  )
 
 const routes = HttpRouter.serve(Layer.mergeAll(StripeWebhook.layer, StripePages.layer), {
   disableLogger: true,
@@ -88,11 +89,11 @@ const routes = HttpRouter.serve(Layer.mergeAll(StripeWebhook.layer, StripePages.
 
 const base = Layer.mergeAll(AllowanceSourcePostgres.layer, Work.layer).pipe(Layer.provideMerge(database))
 
-/** With a clock and a logger of one's own. */
-export const worldAt = <A>(surroundings: Layer.Layer<A>) =>
+/** With a clock and a logger of one's own, and Stripe's webhooks going to some path. */
+export const worldAt = <A>(surroundings: Layer.Layer<A>, webhookPath = "/webhooks/stripe") =>
   Layer.mergeAll(Checkout.layer, SubscriptionSync.layer, Mails.layer({ publicUrl: "http://berth.test" }), routes).pipe(
     Layer.provideMerge(Billing.purchases),
-    Layer.provideMerge(stripe),
+    Layer.provideMerge(stripe(webhookPath)),
     Layer.provideMerge(server),
     Layer.provideMerge(Mailbox.mailer),
     Layer.provideMerge(Mailbox.layer),
@@ -108,6 +109,9 @@ export const realTime = quiet
 
 /** Time stands until a test moves it. */
 export const world = worldAt(Layer.mergeAll(clock, quiet))
+
+/** The same, but none of Stripe's webhooks arrives. */
+export const deafWorld = worldAt(Layer.mergeAll(clock, quiet), "/nowhere")
 
 let next = 1
 

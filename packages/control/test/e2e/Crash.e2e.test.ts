@@ -32,13 +32,24 @@ const atCheckout = Effect.fn("atCheckout")(function* (origin: string, bot: strin
   yield* answerAll(origin, api, id, bot)
   yield* say(api, id, "Yes, set it up")
   const checkout = yield* card(api, id, "Checkout")
-  return { bot, accountId: session.accountId, bearer: session.token ?? "", checkoutUrl: checkout.url }
+  const { orderId, url: checkoutUrl } = checkout
+  return { bot, accountId: session.accountId, bearer: session.token ?? "", orderId, checkoutUrl, api }
 })
 type Customer = Effect.Success<ReturnType<typeof atCheckout>>
 
 const pay = ({ checkoutUrl }: Customer) => HttpClient.execute(HttpClientRequest.post(`${checkoutUrl}/pay`))
 
 const soon = { schedule: Schedule.spaced("200 millis"), times: 150 }
+
+/** Pays, and every other customer comes back from the payment page, which tells so until it is heard. */
+const payAs = (index: number, customer: Customer) =>
+  index % 2 === 0 ? pay(customer) : Effect.andThen(pay(customer), comeBack(customer))
+
+const comeBack = ({ api, orderId }: Customer) =>
+  api.chat.returned({ payload: { orderId } }).pipe(
+    Effect.flatMap(({ outcome }) => (outcome === "accepted" ? Effect.void : Effect.fail(new Error(outcome)))),
+    Effect.retry(soon),
+  )
 
 /** What must hold for a paid customer, however they got there. */
 const endsWell = Effect.fn("endsWell")(function* (berth: BerthProcess.BerthProcess, customer: Customer) {
@@ -92,12 +103,12 @@ describe("kill -9 between payment and a live agent", () => {
         const berth = yield* BerthProcess.make({ DATABASE_URL: Redacted.value(database), REDIS_URL: redisUrl })
         for (const [index, millis] of [0, 15, 60, 150, 300, 600, 900].entries()) {
           const customer = yield* atCheckout(berth.origin, `crash_${index}_bot`)
-          yield* Effect.forkScoped(Effect.ignore(pay(customer)))
+          yield* Effect.forkScoped(Effect.ignore(payAs(index, customer)))
           yield* Effect.sleep(millis)
           yield* berth.kill
           yield* berth.start
           // Killed before the payment was taken, the page is still open and can be paid.
-          yield* pay(customer)
+          yield* payAs(index, customer)
           yield* endsWell(berth, customer)
         }
         const sql = yield* sqlOf(database)
@@ -115,11 +126,11 @@ describe("kill -9 between payment and a live agent", () => {
         const berth = yield* BerthProcess.make({ DATABASE_URL: "", REDIS_URL: "" })
         for (const [index, millis] of [10, 120, 500].entries()) {
           const customer = yield* atCheckout(berth.origin, `memory_${index}_bot`)
-          yield* Effect.forkScoped(Effect.ignore(pay(customer)))
+          yield* Effect.forkScoped(Effect.ignore(payAs(index, customer)))
           yield* Effect.sleep(millis)
           yield* berth.kill
           yield* berth.start
-          yield* pay(customer)
+          yield* payAs(index, customer)
           yield* endsWell(berth, customer)
         }
       }).pipe(Effect.scoped, Effect.provide(connections)),
@@ -142,7 +153,7 @@ describe("Redis lost whole", () => {
         const berth = yield* BerthProcess.make({ DATABASE_URL: Redacted.value(database), REDIS_URL: redisUrl })
         for (const [index, millis] of [0, 40, 200, 450, 800].entries()) {
           const customer = yield* atCheckout(berth.origin, `redis_${index}_bot`)
-          yield* pay(customer)
+          yield* payAs(index, customer)
           yield* Effect.sleep(millis)
           yield* lose
           yield* endsWell(berth, customer)
