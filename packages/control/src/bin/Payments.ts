@@ -1,52 +1,40 @@
-/** Stripe for a service that opens or looks up checkouts: real if `STRIPE_SECRET_KEY` is given, else the double. */
-import { Refused } from "@berth/domain/Launch"
-import * as Embedded from "@berth/domain/Embedded"
+/** Stripe: the real one if `STRIPE_SECRET_KEY` is given, else the double, with its pages, whose webhooks billing hears. */
+import * as LocalFolder from "@berth/domain/live/LocalFolder"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Layer from "effect/Layer"
-import type * as Redacted from "effect/Redacted"
-import * as DurableStore from "../embedded/DurableStore.ts"
 import { StripeDouble } from "../embedded/StripeDouble.ts"
 import * as StripePages from "../embedded/StripePages.ts"
 import * as StripePayments from "../embedded/StripePayments.ts"
 import * as PaymentsStripe from "../live/PaymentsStripe.ts"
+import * as Place from "./Place.ts"
 
-export interface Options {
-  /** Signs the webhooks of the double; undefined for the real Stripe. */
-  readonly webhookSecret: Redacted.Redacted<string> | undefined
-  /** Origins as customers and as this machine see them. */
-  readonly publicUrl: string
-  readonly local: string
-  readonly folder: string
-}
-
-/** A key without the secret of its webhooks would charge and never hear of it. */
-export const companion = Effect.gen(function* () {
-  if ((yield* Embedded.isGiven("STRIPE_SECRET_KEY")) && !(yield* Embedded.isGiven("STRIPE_WEBHOOK_SECRET")))
-    return yield* new Refused({ message: "STRIPE_SECRET_KEY is given, so STRIPE_WEBHOOK_SECRET is needed too." })
-})
-
-const real = ({ publicUrl }: Options) =>
+const real = ({ publicUrl }: Place.Place) =>
   Layer.unwrap(
     Effect.gen(function* () {
       return PaymentsStripe.layer({
-        publicUrl,
+        publicUrl: publicUrl.origin,
         secretKey: yield* Config.Redacted("STRIPE_SECRET_KEY"),
         webhookSecret: yield* Config.Redacted("STRIPE_WEBHOOK_SECRET"),
       })
     }),
   )
 
-const double = ({ folder, local, publicUrl }: Options, webhookSecret: Redacted.Redacted<string>) => {
-  const [webhookUrl, pageUrl] = [`${local}/webhooks/stripe`, `${local}/dev/stripe/checkout`]
-  return StripePayments.layer({ publicUrl, webhookSecret }).pipe(
-    Layer.provideMerge(StripeDouble.layer({ webhookUrl, webhookSecret, pageUrl })),
-    Layer.provide([DurableStore.layer(`${folder}/embedded/stripe`), FetchHttpClient.layer]),
+const double = (place: Place.Place) =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const webhookSecret = yield* LocalFolder.webhookSecret
+      const [webhookUrl, pageUrl] = [`${place.billing}/webhooks/stripe`, `${place.local}/dev/stripe/checkout`]
+      return StripePayments.layer({ publicUrl: place.publicUrl.origin, webhookSecret }).pipe(
+        Layer.provideMerge(StripeDouble.layer({ webhookUrl, webhookSecret, pageUrl })),
+        Layer.provide([Place.kept(place, "stripe"), FetchHttpClient.layer]),
+      )
+    }),
   )
-}
 
-export const layer = (options: Options) =>
-  options.webhookSecret === undefined ? real(options) : double(options, options.webhookSecret)
+export const layer = (place: Place.Place<"stripe">) =>
+  place.embedded.stripe === undefined ? real(place) : double(place)
 
-export const pages = ({ webhookSecret }: Options) => (webhookSecret === undefined ? Layer.empty : StripePages.layer)
+export const pages = ({ embedded }: Place.Place<"stripe">) =>
+  embedded.stripe === undefined ? Layer.empty : StripePages.layer

@@ -13,18 +13,16 @@ import * as AllowanceSourcePostgres from "@berth/domain/live/AllowanceSourcePost
 import * as CustomerBusRedis from "@berth/domain/live/CustomerBusRedis"
 import { EmbeddedPostgres } from "@berth/domain/live/EmbeddedPostgres"
 import * as JobQueueRedis from "@berth/domain/live/JobQueueRedis"
+import * as LocalFolder from "@berth/domain/live/LocalFolder"
 import * as Postgres from "@berth/domain/live/Postgres"
 import { RedisClient } from "@berth/domain/live/RedisClient"
 import * as UsageEventsRedis from "@berth/domain/live/UsageEventsRedis"
 import { migrate } from "@berth/domain/Migrations"
 import { UsageEvents } from "@berth/domain/UsageEvents"
 import { Work } from "@berth/domain/Work"
-import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-
-/** Where a Berth that runs on this machine keeps everything. `BERTH_DIR`. */
-export const folder = Config.String("BERTH_DIR").pipe(Config.withDefault(".berth"))
+import type { Place } from "./Place.ts"
 
 const embeddedPostgres = Layer.unwrap(
   Effect.gen(function* () {
@@ -32,7 +30,9 @@ const embeddedPostgres = Layer.unwrap(
     return Postgres.layer(url)
   }),
 ).pipe(
-  Layer.provide(Layer.unwrap(Effect.map(folder, (berth) => EmbeddedPostgres.layer({ folder: `${berth}/postgres` })))),
+  Layer.provide(
+    Layer.unwrap(Effect.map(LocalFolder.open, (berth) => EmbeddedPostgres.layer({ folder: `${berth}/postgres` }))),
+  ),
 )
 
 /** The pool of `DATABASE_URL`, or of the embedded Postgres. */
@@ -63,10 +63,5 @@ const redis = Layer.mergeAll(
   CustomerBusRedis.layer,
 ).pipe(Layer.provide(RedisClient.layer))
 
-export interface Embedded {
-  readonly postgres: string | undefined
-  readonly redis: string | undefined
-}
-
-export const layer = (embedded: Embedded) =>
+export const layer = ({ embedded }: Place<"postgres" | "redis">) =>
   Layer.merge(postgres(embedded.postgres !== undefined), embedded.redis === undefined ? redis : memory)

@@ -1,40 +1,45 @@
 /** Billing by itself: `npm run start:billing`. With no variable given it is all embedded and prints an order to pay. */
-import { createServer } from "node:http"
-import { describe } from "@berth/domain/Embedded"
+import * as Embedded from "@berth/domain/Embedded"
 import { launch } from "@berth/domain/Launch"
+import * as Listen from "@berth/domain/Listen"
 import * as Ops from "@berth/domain/Ops"
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as HttpRouter from "effect/http/HttpRouter"
 import * as Layer from "effect/Layer"
 import * as Billing from "../billing/Billing.ts"
 import { Checkout } from "../billing/Checkout.ts"
-import * as SampleOrder from "../embedded/SampleOrder.ts"
-import * as Ports from "./billing/Ports.ts"
+import * as LoopbackOnly from "../embedded/LoopbackOnly.ts"
+import * as Sample from "./billing/Sample.ts"
+import * as Keys from "./Keys.ts"
+import * as Mail from "./Mail.ts"
+import * as Payments from "./Payments.ts"
+import * as Place from "./Place.ts"
+import * as Stores from "./Stores.ts"
 
 const Main = Layer.unwrap(
   Effect.gen(function* () {
-    const settings = yield* Ports.settings
-    const { embedded, local, port } = settings
-    const banner = ["billing", ...describe(embedded), `  webhook    ${local}/webhooks/stripe`].join("\n")
-    const tryIt = Effect.flatMap(SampleOrder.place, ({ accountId, url }) =>
-      Console.log(`customer ${accountId}: pay at ${url}, then look at ${local}/dev/mail`),
-    ).pipe(Effect.provide(Checkout.layer.pipe(Layer.provideMerge(Billing.purchases))))
-    const alone = embedded.postgres !== undefined && embedded.redis !== undefined && embedded.stripe !== undefined
-    const routes = Layer.mergeAll(Billing.routes, Ports.pages(settings), alone ? SampleOrder.thanks : Layer.empty)
+    const place = yield* Place.read(["postgres", "redis", "stripe", "mail", "seal", "address"], "BILLING_PORT", 3003)
+    const { embedded, local, publicUrl, telegram } = place
+    const banner = Effect.map(Sample.tryIt(place), (tryIt) =>
+      Embedded.banner({
+        title: `billing on ${local}`,
+        ports: embedded,
+        open: { webhook: `${local}/webhooks/stripe` },
+        tryIt,
+      }),
+    )
+    const pages = Layer.mergeAll(Payments.pages(place), Mail.pages(place), Sample.pages(place), LoopbackOnly.layer)
     return Layer.mergeAll(
-      Billing.layer({ publicUrl: settings.publicUrl }),
-      HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
-        Layer.provide(NodeHttpServer.layer(createServer, { port, host: "127.0.0.1" })),
-      ),
+      Billing.layer({ publicUrl: publicUrl.origin, telegram }),
+      Listen.serve(Layer.merge(Billing.routes, pages), place),
       Ops.layer({ variable: "BILLING_OPS_PORT", port: 9093, ready: Billing.ready }),
-      alone ? SampleOrder.pretendOperator : Layer.empty,
+      Sample.operator(place),
     ).pipe(
-      Layer.tap(() => Effect.andThen(Console.log(banner), alone ? tryIt : Effect.void)),
-      Layer.provideMerge(Ports.layer(settings)),
+      Layer.tap(() => Effect.flatMap(banner, Console.log)),
+      Layer.provide(Checkout.layer.pipe(Layer.provideMerge(Billing.purchases))),
+      Layer.provide(Layer.mergeAll(Stores.layer(place), Payments.layer(place), Mail.layer(place), Keys.sealer)),
     )
   }),
 )
 
-launch(Main)
+launch(Main.pipe(Layer.provide(Place.platform)))

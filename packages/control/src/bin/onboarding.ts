@@ -1,46 +1,37 @@
 /** Onboarding by itself: `npm run start:onboarding`. With no variable given it is all embedded and prints how to talk to it. */
-import { createServer } from "node:http"
-import { describe } from "@berth/domain/Embedded"
+import * as Embedded from "@berth/domain/Embedded"
 import { launch } from "@berth/domain/Launch"
+import * as Listen from "@berth/domain/Listen"
 import * as Ops from "@berth/domain/Ops"
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as FetchHttpClient from "effect/http/FetchHttpClient"
-import * as HttpRouter from "effect/http/HttpRouter"
 import * as Layer from "effect/Layer"
 import * as Api from "../api/Server.ts"
-import * as Billing from "../billing/Billing.ts"
-import { Checkout } from "../billing/Checkout.ts"
-import { Provisioning } from "../onboarding/Provisioning.ts"
+import * as LoopbackOnly from "../embedded/LoopbackOnly.ts"
 import * as Onboarding from "../onboarding/Server.ts"
-import * as Ports from "./onboarding/Ports.ts"
+import * as Conversations from "./onboarding/Conversations.ts"
 import * as Sample from "./onboarding/Sample.ts"
+import * as Payments from "./Payments.ts"
+import * as Place from "./Place.ts"
+import * as Telegram from "./Telegram.ts"
 
 const Main = Layer.unwrap(
   Effect.gen(function* () {
-    const settings = yield* Ports.settings
-    const banner = ["onboarding", ...describe(settings.embedded)].join("\n")
-    const services = Onboarding.services.pipe(
-      Layer.provide(Layer.merge(Checkout.layer, Ports.wording(settings))),
-      Layer.provide(Billing.purchases),
-      Layer.merge(Provisioning.layerConfig(settings.keys?.service).pipe(Layer.provide(FetchHttpClient.layer))),
+    const place = yield* Place.read(Conversations.connections, "ONBOARDING_PORT", 3002)
+    const { embedded, local } = place
+    const banner = Effect.map(Sample.tryIt(place), (tryIt) =>
+      Embedded.banner({ title: `onboarding on ${local}`, ports: embedded, open: {}, tryIt }),
     )
-    const routes = Layer.mergeAll(Onboarding.routes, Ports.pages(settings))
+    const pages = Layer.mergeAll(Payments.pages(place), Telegram.pages(place), LoopbackOnly.layer)
     return Layer.mergeAll(
-      HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
-        Layer.provide(NodeHttpServer.layer(createServer, { port: settings.port, host: settings.host })),
-      ),
+      Listen.serve(Layer.merge(Onboarding.routes, pages), place),
       Onboarding.workers,
       Ops.layer({ variable: "ONBOARDING_OPS_PORT", port: 9092, ready: Api.ready }),
-      Sample.layer(settings),
     ).pipe(
-      Layer.tap(() => Console.log(banner)),
-      Layer.provide(services),
-      Layer.provide(Ports.layer(settings)),
+      Layer.tap(() => Effect.flatMap(banner, Console.log)),
+      Layer.provide(Conversations.layer(place)),
     )
   }),
-).pipe(Layer.provide(NodeServices.layer))
+)
 
-launch(Main)
+launch(Main.pipe(Layer.provide(Place.platform)))

@@ -1,37 +1,35 @@
-/**
- * The web service: the pages on WEB_PORT (3000). In a cluster the Ingress sends /api and /webhooks elsewhere; without one,
- * API_ORIGIN and ONBOARDING_ORIGIN name the services that this passes those paths on to.
- */
+/** The web service by itself: `npm run start:web`. The pages, and, where no Ingress does it, the way to the services behind. */
+import * as Embedded from "@berth/domain/Embedded"
 import { launch } from "@berth/domain/Launch"
-import { NodeHttpClient, NodeHttpServer, NodeServices, NodeSocket } from "@effect/platform-node"
-import * as Config from "effect/Config"
+import * as Listen from "@berth/domain/Listen"
+import * as Ops from "@berth/domain/Ops"
+import { NodeHttpClient, NodeServices, NodeSocket } from "@effect/platform-node"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
-import { HttpRouter } from "effect/http"
-import { createServer } from "node:http"
+import * as LoopbackOnly from "../embedded/LoopbackOnly.ts"
 import * as PassOn from "../pages/PassOn.ts"
 import * as WebBundle from "../pages/WebBundle.ts"
 import * as WebRoutes from "../pages/WebRoutes.ts"
+import * as Behind from "./web/Behind.ts"
 
 const Main = Layer.unwrap(
   Effect.gen(function* () {
-    const port = yield* Config.Port("WEB_PORT").pipe(Config.withDefault(3000))
-    const host = yield* Config.String("HOST").pipe(Config.withDefault("127.0.0.1"))
-    const api = yield* Config.option(Config.URL("API_ORIGIN"))
-    const onboarding = yield* Config.option(Config.URL("ONBOARDING_ORIGIN"))
+    const port = yield* Listen.port("WEB_PORT", 3000)
+    const behind = yield* Behind.read
     const { root, builtInMs } = yield* WebBundle.ensure
     if (builtInMs !== undefined) yield* Console.log(`pages built in ${builtInMs} ms`)
-    const passed = Option.match(api, { onNone: () => Layer.empty, onSome: (url) => PassOn.layer(url, onboarding) })
-    const served = HttpRouter.serve(Layer.mergeAll(WebRoutes.layer(root), passed), {
-      disableLogger: true,
-      disableListenLog: true,
-    }).pipe(Layer.provide(NodeHttpServer.layer(createServer, { port, host })))
-    const behind = Option.match(api, { onNone: () => "none, set API_ORIGIN", onSome: ({ origin }) => origin })
-    return Layer.effectDiscard(Console.log(`web: open http://${host}:${port} (api: ${behind})`)).pipe(
-      Layer.provide(served),
-    )
+    const passed = behind === undefined ? Layer.empty : PassOn.layer(behind)
+    const banner = Embedded.banner({
+      title: `web on http://127.0.0.1:${port}`,
+      ports: {},
+      open: behind === undefined ? { behind: "none: API_ORIGIN is not given" } : Behind.describe(behind),
+      tryIt: [`open http://127.0.0.1:${port}`],
+    })
+    return Layer.mergeAll(
+      Listen.serve(Layer.mergeAll(WebRoutes.layer(root), passed, LoopbackOnly.layer), { variable: "WEB_PORT", port }),
+      Ops.layer({ variable: "WEB_OPS_PORT", port: 9094, ready: Effect.succeed(true) }),
+    ).pipe(Layer.tap(() => Console.log(banner)))
   }),
 )
 

@@ -1,6 +1,6 @@
 /**
  * `/dev`: what stands behind the embedded services. Pages for a person, JSON for a client that asks for it. They show
- * everything, secrets of the memory cluster included, so `loopbackOnly` must stand before them.
+ * everything, secrets of the memory cluster included, so `LoopbackOnly` must stand before them.
  */
 import { Cluster } from "@berth/operator/Cluster"
 import { type KindName, kinds } from "@berth/operator/Kinds"
@@ -20,20 +20,6 @@ const either = <A, R>(data: Effect.Effect<A, never, R>, html: (data: A) => strin
       ? HttpServerResponse.jsonUnsafe(found)
       : HttpServerResponse.html(html(found))
   })
-
-const loopback = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/
-
-/** Refuses `/dev` to whoever did not reach us by a loopback name, so that no website can look in through a browser here. */
-export const loopbackOnly = HttpRouter.middleware(
-  (handler) =>
-    Effect.gen(function* () {
-      const { url, headers } = yield* HttpServerRequest.HttpServerRequest
-      return url.startsWith("/dev") && !loopback.test(headers["host"] ?? "")
-        ? HttpServerResponse.text("The embedded services answer on this machine alone.\n", { status: 403 })
-        : yield* handler
-    }),
-  { global: true },
-)
 
 const listed = [
   ["telegram", "/dev/telegram", "Telegram", "Make a bot, write to it, open the links of the conversation."],

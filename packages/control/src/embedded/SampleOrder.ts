@@ -21,14 +21,9 @@ import { Checkout } from "../billing/Checkout.ts"
 import { Orders } from "../billing/Orders.ts"
 import { AgentSecrets } from "../provision/AgentSecrets.ts"
 
-/** The order's payment page. */
-export const place = Effect.gen(function* () {
-  const sql = yield* SqlClient
-  const random = yield* SecureRandom.SecureRandom
-  const accountId = CustomerId.make(`sample-${(yield* random.uuidV4()).slice(0, 8)}`)
+/** An order of this account for a pro agent, and its payment page. */
+export const place = Effect.fn("SampleOrder.place")(function* (accountId: CustomerId) {
   const orderId = OrderId.make(`ord_${accountId}`)
-  const createdAt = yield* Clock.currentTimeMillis
-  yield* sql`INSERT INTO accounts (id, kind, created_at) VALUES (${accountId}, 'customer', ${createdAt})`
   yield* (yield* AgentSecrets).put(accountId, "botToken", Redacted.make("1:made-up"))
   yield* (yield* Orders).place({
     id: orderId,
@@ -41,8 +36,18 @@ export const place = Effect.gen(function* () {
     botUsername: "sample_bot",
   })
   const { url } = yield* (yield* Checkout).open(accountId, orderId)
-  return { accountId, orderId, url }
-}).pipe(Effect.withSpan("SampleOrder.place"))
+  return { orderId, url }
+})
+
+/** A customer for one. */
+export const customer = Effect.gen(function* () {
+  const sql = yield* SqlClient
+  const random = yield* SecureRandom.SecureRandom
+  const id = CustomerId.make(`sample-${(yield* random.uuidV4()).slice(0, 8)}`)
+  const createdAt = yield* Clock.currentTimeMillis
+  yield* sql`INSERT INTO accounts (id, kind, created_at) VALUES (${id}, 'customer', ${createdAt})`
+  return id
+}).pipe(Effect.withSpan("SampleOrder.customer"))
 
 /** Where the payment page leads when no pages are served. */
 export const thanks = HttpRouter.add(

@@ -4,7 +4,6 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import {
   Headers,
   HttpBody,
@@ -18,8 +17,18 @@ import {
 import { Socket } from "effect/socket"
 
 const prefixes = ["/api", "/webhooks", "/dev", "/docs", "/openapi.json"] as const
-/** The chat's own service answers these. */
-const onboardingPaths = /^\/(?:api\/conversations|webhooks\/telegram)(?:[/?]|$)/
+/** Where the services are. */
+export interface Behind {
+  readonly api: URL
+  readonly onboarding: URL
+  readonly billing: URL
+}
+
+const onboardingPaths = /^\/(?:api\/conversations|webhooks\/telegram|dev\/telegram)(?:[/?]|$)/
+const billingPaths = /^\/(?:webhooks\/stripe|dev\/mail)(?:[/?]|$)/
+
+const ownerOf = (url: string, { api, onboarding, billing }: Behind): URL =>
+  onboardingPaths.test(url) ? onboarding : billingPaths.test(url) ? billing : api
 
 /** Belong to one connection, or are set anew by whoever sends. */
 const hopByHop = ["connection", "keep-alive", "transfer-encoding", "upgrade", "host", "content-length", "expect", "te"]
@@ -62,14 +71,13 @@ const passSocket = Effect.fn("PassOn.socket")(function* (request: HttpServerRequ
 
 type Needs = HttpClient.HttpClient | Socket.WebSocketConstructor
 
-export const layer = (api: URL, onboarding: Option.Option<URL>) =>
+export const layer = (behind: Behind) =>
   Layer.effectDiscard(
     Effect.gen(function* () {
       const router = yield* HttpRouter.HttpRouter
       const context = yield* Effect.context<Needs>()
       const pass = (request: HttpServerRequest.HttpServerRequest) => {
-        const origin = onboardingPaths.test(request.url) ? Option.getOrElse(onboarding, () => api) : api
-        const to = new URL(request.url, origin)
+        const to = new URL(request.url, ownerOf(request.url, behind))
         const isSocket = request.headers["upgrade"]?.toLowerCase() === "websocket"
         const passed: Effect.Effect<HttpServerResponse.HttpServerResponse, unknown, Needs> = isSocket
           ? passSocket(request, to)

@@ -3,7 +3,6 @@ import { assert, it } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import {
   HttpClient,
   HttpClientRequest,
@@ -55,11 +54,12 @@ const serve = <E, R>(routes: Layer.Layer<never, E, R>) =>
     return new URL(`http://127.0.0.1:${address._tag === "UnixPathAddress" ? 0 : address.port}`)
   })
 
-it.live("passes calls and events on, the chat's to its own service, with cookies both ways", () =>
+it.live("passes calls and events on, each to the service whose it is, with cookies both ways", () =>
   Effect.gen(function* () {
     const api = yield* serve(echo("api"))
     const onboarding = yield* serve(echo("onboarding"))
-    const web = yield* serve(PassOn.layer(api, Option.some(onboarding)))
+    const billing = yield* serve(echo("billing"))
+    const web = yield* serve(PassOn.layer({ api, onboarding, billing }))
 
     const call = (path: string, text: string) =>
       HttpClientRequest.post(new URL(path, web)).pipe(
@@ -78,6 +78,8 @@ it.live("passes calls and events on, the chat's to its own service, with cookies
     })
     const chat = yield* call("/api/conversations/c/messages", "hi")
     assert.propertyVal(yield* chat.json, "name", "onboarding")
+    const paid = yield* call("/webhooks/stripe", "{}")
+    assert.propertyVal(yield* paid.json, "name", "billing")
 
     const socket = yield* Socket.makeWebSocket(`ws://${web.host}/api/events?after=7`, {
       headers: { cookie: "berth_session=s0" },
@@ -89,7 +91,8 @@ it.live("passes calls and events on, the chat's to its own service, with cookies
 
 it.live("says that a service does not answer, with 502", () =>
   Effect.gen(function* () {
-    const web = yield* serve(PassOn.layer(new URL("http://127.0.0.1:1"), Option.none()))
+    const nobody = new URL("http://127.0.0.1:1")
+    const web = yield* serve(PassOn.layer({ api: nobody, onboarding: nobody, billing: nobody }))
     assert.strictEqual((yield* HttpClient.get(new URL("/api/agent", web))).status, 502)
   }).pipe(Effect.scoped, Effect.provide([NodeHttpClient.layerUndici, NodeSocket.layerWebSocketConstructor])),
 )

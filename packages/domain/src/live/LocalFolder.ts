@@ -62,11 +62,13 @@ const kept = Effect.fn("LocalFolder.kept")(function* (variable: string, name: st
 export const identity = kept("OPERATOR_AGE_IDENTITY", "operator.age", Effect.promise(Age.generateIdentity))
 
 /** Its public half, to which control seals. */
+export const recipientOf = (secret: Redacted.Redacted<string>) =>
+  Effect.promise(() => Age.identityToRecipient(Redacted.value(secret)))
+
+/** `OPERATOR_AGE_RECIPIENT`, or that of the identity that this machine made. */
 export const recipient = Effect.gen(function* () {
   const given = yield* Config.option(Config.String("OPERATOR_AGE_RECIPIENT"))
-  if (Option.isSome(given)) return given.value
-  const secret = Redacted.value(yield* identity)
-  return yield* Effect.promise(() => Age.identityToRecipient(secret))
+  return Option.isSome(given) ? given.value : yield* Effect.flatMap(identity, recipientOf)
 })
 
 /** The bearer of `POST /provision`. */

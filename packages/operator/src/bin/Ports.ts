@@ -16,6 +16,7 @@ import { layerMemory } from "../Cluster/Memory.ts"
 import * as OpenClaw from "../embedded/OpenClaw.ts"
 import { Lead } from "../Lead.ts"
 import * as ClusterKubernetes from "../live/ClusterKubernetes.ts"
+import { recordsNamespace } from "../Records.ts"
 
 const variables = {
   redis: "REDIS_URL",
@@ -51,7 +52,7 @@ export const layer = ({ redis, cluster }: Ports, identity: Redacted.Redacted<str
       ? Layer.mergeAll(JobQueueRedis.layer, AgentEventsRedis.layer).pipe(Layer.provide(RedisClient.layer))
       : Layer.merge(JobQueue.layerMemory, AgentEvents.layerMemory),
     cluster === undefined
-      ? Lead.layerLease("platform").pipe(Layer.provideMerge(ClusterKubernetes.layer))
+      ? Lead.layerLease(recordsNamespace).pipe(Layer.provideMerge(ClusterKubernetes.layer))
       : Layer.merge(Lead.layerMemory, memoryCluster),
     Opener.layer(identity),
   )

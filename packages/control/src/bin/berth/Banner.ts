@@ -2,7 +2,7 @@
 import * as Embedded from "@berth/domain/Embedded"
 import type { Settings } from "./Settings.ts"
 
-export const banner = ({ embedded, local, ports, folder }: Settings): string =>
+export const banner = ({ embedded, folder, internalUrl, local, ports, proxyUrl }: Settings): string =>
   [
     "",
     "Berth is running",
@@ -13,8 +13,8 @@ export const banner = ({ embedded, local, ports, folder }: Settings): string =>
     `             ${local}/dev        behind the embedded services: Telegram, mailbox, Stripe, Kimi, cluster`,
     `             ${local}/usage      what your agent used`,
     `             ${local}/docs       the HTTP API`,
-    `  proxy      http://127.0.0.1:${ports.proxy}/v1   for any OpenAI client with an agent's token`,
-    `  internal   http://127.0.0.1:${ports.internal}/provision   bearer in ${folder}/keys/service.token`,
+    `  proxy      ${proxyUrl}   for any OpenAI client with an agent's token`,
+    `  internal   ${internalUrl}/provision   bearer in ${folder}/keys/service.token`,
     `  ops        http://127.0.0.1:${ports.ops}/metrics`,
     `  data       ${folder}   (npm run reset removes it)`,
     "",

@@ -1,45 +1,33 @@
-/** What `npm start` reads from the environment, once: ports, folder, public address, and which ports stand embedded. */
-import * as Embedded from "@berth/domain/Embedded"
-import { Refused } from "@berth/domain/Launch"
-import * as Config from "effect/Config"
+/** What `npm start` reads from the environment, once: its place, and the ports of what it serves. */
+import * as Listen from "@berth/domain/Listen"
 import * as Effect from "effect/Effect"
-import { folder } from "../Stores.ts"
+import * as Place from "../Place.ts"
 
-/** Each port and the variable that makes it real. */
-export const variables = {
-  postgres: "DATABASE_URL",
-  redis: "REDIS_URL",
-  kimi: "KIMI_API_KEY",
-  stripe: "STRIPE_SECRET_KEY",
-  telegram: "TELEGRAM_BOT_TOKEN",
-  mail: "SMTP_URL",
-  cluster: "KUBECONFIG",
-} as const
-
-/** Variables that only make sense together with another. */
-const companions = { STRIPE_SECRET_KEY: "STRIPE_WEBHOOK_SECRET", KUBECONFIG: "OPENCLAW_IMAGE" } as const
+const connections = [
+  "postgres",
+  "redis",
+  "kimi",
+  "stripe",
+  "telegram",
+  "mail",
+  "cluster",
+  "identity",
+  "bearer",
+  "address",
+] as const
 
 export const read = Effect.gen(function* () {
-  const embedded = yield* Embedded.read(variables)
-  for (const [variable, companion] of Object.entries(companions))
-    if ((yield* Embedded.isGiven(variable)) && !(yield* Embedded.isGiven(companion)))
-      return yield* new Refused({ message: `${variable} is given, so ${companion} is needed too.` })
-  const ports = yield* Config.all({
-    web: Config.Port("PORT").pipe(Config.withDefault(3000)),
-    proxy: Config.Port("PROXY_PORT").pipe(Config.withDefault(8080)),
-    internal: Config.Port("INTERNAL_PORT").pipe(Config.withDefault(3011)),
-    ops: Config.Port("OPS_PORT").pipe(Config.withDefault(9090)),
-  })
-  const local = `http://127.0.0.1:${ports.web}`
-  const publicUrl = yield* Config.URL("PUBLIC_URL").pipe(Config.withDefault(new URL(local)))
+  const place = yield* Place.here(connections, "PORT", 3000)
+  const ports = {
+    proxy: yield* Listen.port("PROXY_PORT", 8080),
+    internal: yield* Listen.port("INTERNAL_PORT", 3011),
+    ops: yield* Listen.port("OPS_PORT", 9090),
+  }
   return {
-    embedded,
+    ...place,
     ports,
-    /** Web and api as this machine reaches them. */
-    local,
-    publicUrl,
     proxyUrl: `http://127.0.0.1:${ports.proxy}/v1`,
-    folder: yield* folder,
+    internalUrl: `http://127.0.0.1:${ports.internal}`,
   }
 })
 export type Settings = Effect.Success<typeof read>
