@@ -1,6 +1,7 @@
 /** `npm run demo`: tells the story of a sold agent against a running Berth, or against one that it starts for itself. */
 import { randomInt } from "node:crypto"
 import { runMain } from "@berth/domain/Launch"
+import * as EmbeddedPostgres from "@berth/domain/live/EmbeddedPostgres"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as NodeSocket from "@effect/platform-node/NodeSocket"
 import { Command, Flag } from "effect/cli"
@@ -10,15 +11,22 @@ import * as FileSystem from "effect/FileSystem"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Instance from "../demo/Instance.ts"
 import { tellStory } from "../demo/Story.ts"
+import { variables } from "./berth/Settings.ts"
 
 /** An instance of the demo's own, with data of its own, on ports that nobody is likely to use. */
 const own = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const folder = yield* fs.makeTempDirectoryScoped({ prefix: "berth-demo-" })
+  // Runs after the instance has stopped: as root its data may lie elsewhere.
+  yield* Effect.addFinalizer(() => Effect.ignore(EmbeddedPostgres.erase({ folder: `${folder}/postgres` })))
   const base = randomInt(20_000, 30_000)
   const origin = `http://127.0.0.1:${base}`
   yield* Console.log(`Nothing answers yet, so a Berth starts at ${origin}`)
+  // All embedded, whatever the environment says: a demo has no business at real services.
+  const nothingReal = Object.fromEntries(Object.values(variables).map((variable) => [variable, ""]))
   yield* Instance.start({
+    ...nothingReal,
+    BERTH_ENV: "development",
     BERTH_DIR: folder,
     PORT: String(base),
     PROXY_PORT: String(base + 1),

@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as EmbeddedPostgres from "@berth/domain/live/EmbeddedPostgres"
 import * as Effect from "effect/Effect"
 import type { HttpClient } from "effect/http"
 import * as Schema from "effect/Schema"
@@ -49,7 +50,10 @@ export const make = Effect.fn("BerthProcess.make")(function* (variables: Readonl
   const [web, proxy, internal, ops] = yield* Effect.promise(() => freePorts(4))
   const folder = yield* Effect.acquireRelease(
     Effect.sync(() => mkdtempSync(join(tmpdir(), "berth-e2e-"))),
-    (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true })),
+    (path) =>
+      Effect.ignore(EmbeddedPostgres.erase({ folder: join(path, "berth/postgres") })).pipe(
+        Effect.andThen(Effect.sync(() => rmSync(path, { recursive: true, force: true }))),
+      ),
   )
   const serviceToken = "e2e-service-token"
   const origin = `http://127.0.0.1:${web}`
