@@ -15,7 +15,7 @@ import * as DurableStore from "../embedded/DurableStore.ts"
 import { telegramLinks } from "../embedded/TelegramDouble/Routes.ts"
 
 /** Each connection, and the variables that make it real. */
-const variables = {
+export const variables = {
   postgres: "DATABASE_URL",
   redis: "REDIS_URL",
   kimi: "KIMI_API_KEY",

@@ -11,7 +11,7 @@ import * as FileSystem from "effect/FileSystem"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Instance from "../demo/Instance.ts"
 import { tellStory } from "../demo/Story.ts"
-import { variables } from "./berth/Settings.ts"
+import { variables } from "./Place.ts"
 
 /** An instance of the demo's own, with data of its own, on ports that nobody is likely to use. */
 const own = Effect.gen(function* () {
