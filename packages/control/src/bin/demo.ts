@@ -23,7 +23,11 @@ const own = Effect.gen(function* () {
   const origin = `http://127.0.0.1:${base}`
   yield* Console.log(`Nothing answers yet, so a Berth starts at ${origin}`)
   // All embedded, whatever the environment says: a demo has no business at real services.
-  const nothingReal = Object.fromEntries(Object.values(variables).map((variable) => [variable, ""]))
+  const nothingReal = Object.fromEntries(
+    Object.values(variables)
+      .flat()
+      .map((variable) => [variable, ""]),
+  )
   yield* Instance.start({
     ...nothingReal,
     BERTH_ENV: "development",
