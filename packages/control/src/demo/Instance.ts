@@ -1,5 +1,5 @@
 /** A running Berth for the demo: one that is there already, or one that the demo starts for itself and stops again. */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { HttpClient } from "effect/http"
 import * as ChildProcess from "effect/process/ChildProcess"
