@@ -6,6 +6,7 @@
 import { CustomerId, type OrderId } from "@berth/domain/Ids"
 import { JobReason } from "@berth/domain/Jobs"
 import { Work } from "@berth/domain/Work"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -27,7 +28,7 @@ export class JobOutbox extends Context.Service<
     close(customerId: CustomerId, generation: number): Effect.Effect<void, SqlError>
     /** Has the agent's newest job pushed again, closed or not. Joins the caller's transaction. */
     again(customerId: CustomerId): Effect.Effect<void, SqlError>
-    /** The same for every agent that is not deleted: the cluster was lost. How many. */
+    /** The same at once for every agent that is not deleted: the cluster was lost, and what was on its way there. How many. */
     readonly allAgain: Effect.Effect<number, SqlError>
   }
 >()("@berth/control/JobOutbox") {
@@ -58,6 +59,8 @@ export class JobOutbox extends Context.Service<
           const agents = yield* sql<{ readonly id: CustomerId }>`
             SELECT customer_id AS id FROM agents WHERE phase <> 'deleted'`
           yield* Effect.forEach(agents, ({ id }) => again(id), { discard: true })
+          const now = yield* Clock.currentTimeMillis
+          yield* sql`UPDATE work SET due_at = ${now} WHERE queue = 'jobs' AND done_at IS NULL AND dead_reason IS NULL`
           return agents.length
         }).pipe(Effect.withSpan("JobOutbox.allAgain")),
       })

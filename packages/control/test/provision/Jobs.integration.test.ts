@@ -209,6 +209,19 @@ layer(world, { timeout: "60 seconds", excludeTestServices: true })("jobs and rep
     }),
   )
 
+  it.effect("a job that was lost with the cluster, on its way there, does not wait for its minute", () =>
+    Effect.gen(function* () {
+      const { accountId } = yield* customer()
+      yield* relayed
+      assert.deepStrictEqual(yield* mine(accountId), [1])
+      yield* relayed
+      assert.deepStrictEqual(yield* mine(accountId), [], "not due yet")
+      yield* (yield* JobOutbox).allAgain
+      yield* relayed
+      assert.deepStrictEqual(yield* mine(accountId), [1])
+    }),
+  )
+
   it.effect("a deleted agent's rows close and are not pushed", () =>
     Effect.gen(function* () {
       const { accountId } = yield* customer()

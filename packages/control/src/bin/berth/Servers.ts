@@ -17,7 +17,7 @@ import { Provisioning } from "../../onboarding/Provisioning.ts"
 import * as Onboarding from "../../onboarding/Server.ts"
 import * as WebBundle from "../../pages/WebBundle.ts"
 import * as WebRoutes from "../../pages/WebRoutes.ts"
-import * as AgentReports from "../../provision/AgentReports.ts"
+import { JobOutbox } from "../../provision/JobOutbox.ts"
 import * as ProvisionRoutes from "../../provision/ProvisionRoutes.ts"
 import * as Keys from "../Keys.ts"
 import * as Words from "../Words.ts"
@@ -46,8 +46,8 @@ const onboarding = (settings: Settings) =>
     Layer.merge(provisioning(settings)),
   )
 
-/** A memory cluster is empty at each start: every agent is sent again. */
-const refill = Layer.effectDiscard(AgentReports.wakeSilent(0))
+/** A memory cluster is empty at each start, and so is the queue towards it: every agent is sent again. */
+const refill = Layer.effectDiscard(JobOutbox.use(({ allAgain }) => allAgain)).pipe(Layer.provide(JobOutbox.layer))
 
 /**
  * Serves first: workers and pods of this process call its own servers. Nothing of a server's context goes on, or the next
