@@ -7,8 +7,10 @@ import * as Cause from "effect/Cause"
 import * as Config from "effect/Config"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
+import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 
@@ -63,12 +65,18 @@ const report = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
     : Console.error(Cause.pretty(cause))
 }
 
-/** Runs a program; its failure is told in a line and ends the process with 1. SIGINT and SIGTERM interrupt it. */
-export const runMain = <A, E>(program: Effect.Effect<A, E>): void =>
+const run = <A, E>(program: Effect.Effect<A, E>, teardown: Runtime.Teardown): void =>
   NodeRuntime.runMain(
     program.pipe(Effect.tapCause((cause) => (Cause.hasInterruptsOnly(cause) ? Effect.void : report(cause)))),
-    { disableErrorReporting: true },
+    { disableErrorReporting: true, teardown },
   )
 
+/** Runs a program; its failure is told in a line and ends the process with 1. SIGINT and SIGTERM interrupt it: 130. */
+export const runMain = <A, E>(program: Effect.Effect<A, E>): void => run(program, Runtime.defaultTeardown)
+
+/** To stop and drain when told to is what a service should do: that is 0. */
+const drained: Runtime.Teardown = (exit, onExit) =>
+  onExit(Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause) ? 1 : 0)
+
 /** Runs a layer until it is told to stop. */
-export const launch = <A, E>(layer: Layer.Layer<A, E>): void => runMain(Layer.launch(layer))
+export const launch = <A, E>(layer: Layer.Layer<A, E>): void => run(Layer.launch(layer), drained)

@@ -1,6 +1,7 @@
 /**
- * An embedded Stripe: checkouts, subscriptions and invoices over one world that a KeyValueStore keeps across a kill. What
- * was accepted is stored before it is answered, its events with it; each is delivered, signed, until an endpoint says 2xx.
+ * An embedded Stripe: checkouts, subscriptions and invoices over one world that a KeyValueStore keeps across a kill, one
+ * for all processes that share the store. What was accepted is stored before it is answered, its events with it; each is
+ * delivered, signed, until an endpoint says 2xx.
  */
 import { createHmac, randomBytes } from "node:crypto"
 import * as Clock from "effect/Clock"
@@ -12,7 +13,8 @@ import * as Option from "effect/Option"
 import { KeyValueStore, toSchemaStore } from "effect/persistence/KeyValueStore"
 import * as Queue from "effect/Queue"
 import * as Redacted from "effect/Redacted"
-import * as SynchronizedRef from "effect/SynchronizedRef"
+import * as Semaphore from "effect/Semaphore"
+import { Turn } from "./DurableStore.ts"
 import {
   acknowledged,
   cancel,
@@ -70,26 +72,27 @@ const seconds = Effect.map(Clock.currentTimeMillis, (millis) => Math.floor(milli
 const make = Effect.fn("StripeDouble.make")(function* (options: Options) {
   const store = toSchemaStore(yield* KeyValueStore, World)
   const http = yield* HttpClient.HttpClient
-  const stored = yield* store.get("stripe").pipe(Effect.orDie)
-  const ref = yield* SynchronizedRef.make(Option.getOrElse(stored, () => emptyWorld))
+  const inTurn = yield* Turn
+  const oneAtATime = yield* Semaphore.make(1)
+  /** Read anew each time: other services of this machine may share it. */
+  const current = store.get("stripe").pipe(Effect.map(Option.getOrElse(() => emptyWorld)), Effect.orDie)
   const outgoing = yield* Queue.unbounded<string>()
   let copies = 1
 
   /** Decides on the newest world and stores the next one before anybody hears of it. */
   const change = <A>(decide: (world: World, now: number) => { readonly world: World; readonly result: A }) =>
-    SynchronizedRef.modifyEffect(ref, (world) =>
-      Effect.gen(function* () {
-        const next = decide(world, yield* seconds)
-        if (next.world === world) return [next.result, world] as const
-        yield* store.set("stripe", next.world).pipe(Effect.orDie)
-        const known = new Set(world.deliveries.map(({ id }) => id))
-        yield* Queue.offerAll(
-          outgoing,
-          next.world.deliveries.map(({ id }) => id).filter((id) => !known.has(id)),
-        )
-        return [next.result, next.world] as const
-      }),
-    )
+    Effect.gen(function* () {
+      const world = yield* current
+      const next = decide(world, yield* seconds)
+      if (next.world === world) return next.result
+      yield* store.set("stripe", next.world).pipe(Effect.orDie)
+      const known = new Set(world.deliveries.map(({ id }) => id))
+      yield* Queue.offerAll(
+        outgoing,
+        next.world.deliveries.map(({ id }) => id).filter((id) => !known.has(id)),
+      )
+      return next.result
+    }).pipe(inTurn, oneAtATime.withPermit)
 
   const withSession = (id: string, act: (world: World, session: Session, now: number) => World) =>
     change((world, now) => {
@@ -112,7 +115,7 @@ const make = Effect.fn("StripeDouble.make")(function* (options: Options) {
 
   const deliver = Effect.fn("StripeDouble.deliver")(function* (id: string) {
     for (;;) {
-      const delivery = (yield* SynchronizedRef.get(ref)).deliveries.find((one) => one.id === id)
+      const delivery = (yield* current).deliveries.find((one) => one.id === id)
       if (delivery === undefined) return
       let taken = true
       for (let copy = 0; copy < copies; copy++)
@@ -124,7 +127,7 @@ const make = Effect.fn("StripeDouble.make")(function* (options: Options) {
 
   yield* Queue.offerAll(
     outgoing,
-    (yield* SynchronizedRef.get(ref)).deliveries.map(({ id }) => id),
+    (yield* current).deliveries.map(({ id }) => id),
   )
   // Each on its own: an endpoint that refuses one event still gets the others.
   yield* Queue.take(outgoing).pipe(
@@ -140,7 +143,7 @@ const make = Effect.fn("StripeDouble.make")(function* (options: Options) {
     })
 
   return StripeDouble.of({
-    world: SynchronizedRef.get(ref),
+    world: current,
     createCheckout: Effect.fn("StripeDouble.createCheckout")((draft, key, params) => {
       const id = `cs_test_${randomBytes(12).toString("hex")}`
       const whole = { ...draft, id, url: `${options.pageUrl}/${id}` }

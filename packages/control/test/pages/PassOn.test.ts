@@ -18,7 +18,7 @@ import * as PassOn from "../../src/pages/PassOn.ts"
 /** Answers with what it was asked, sets a cookie, and greets on a WebSocket. */
 const echo = (name: string) =>
   Layer.mergeAll(
-    HttpRouter.add("*", "/api/*", (request) =>
+    HttpRouter.add("*", "/*", (request) =>
       Effect.gen(function* () {
         const body = yield* request.text
         return HttpServerResponse.jsonUnsafe(

@@ -13,6 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { StoreUnavailable } from "../Errors.ts"
+import { Refused } from "../Launch.ts"
 
 /** A Lua script, sent by its hash and whole only when Redis does not know it. */
 export interface Script {
@@ -52,9 +53,17 @@ export class RedisClient extends Context.Service<
   static readonly layerOf = (url: Redacted.Redacted<string>): Layer.Layer<RedisClient> =>
     Layer.effect(RedisClient, make(url))
 
-  static readonly layer: Layer.Layer<RedisClient, Config.ConfigError> = Layer.effect(
+  /** Of `REDIS_URL`. What is no such address would be taken for the path of a socket, and only ever be unreachable. */
+  static readonly layer: Layer.Layer<RedisClient, Config.ConfigError | Refused> = Layer.effect(
     RedisClient,
-    Effect.flatMap(Config.Redacted("REDIS_URL"), make),
+    Effect.gen(function* () {
+      const url = yield* Config.Redacted("REDIS_URL")
+      if (!/^rediss?:\/\/./.test(Redacted.value(url)))
+        return yield* new Refused({
+          message: "REDIS_URL is wrong: expected redis://[user:password@]host:port[/database].",
+        })
+      return yield* make(url)
+    }),
   )
 }
 
