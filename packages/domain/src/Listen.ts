@@ -39,7 +39,6 @@ export const refusal = (code: unknown, at: { variable: string; port: number; hos
       return `Port ${port} may not be opened by this user: set ${variable} to one above 1023.`
     case "EADDRNOTAVAIL":
     case "ENOTFOUND":
-    case "EAI_AGAIN":
       return `${host}=${address} is no address of this machine: set it to 127.0.0.1, or 0.0.0.0 for all.`
     default:
       return undefined

@@ -7,7 +7,6 @@ import * as AgentEventsRedis from "@berth/domain/live/AgentEventsRedis"
 import * as JobQueueRedis from "@berth/domain/live/JobQueueRedis"
 import { RedisClient } from "@berth/domain/live/RedisClient"
 import { Opener } from "@berth/domain/Seal"
-import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Layer from "effect/Layer"
@@ -28,19 +27,14 @@ const variables = {
 export const embedded = Embedded.read(variables)
 type Ports = Embedded.EmbeddedPorts<keyof typeof variables>
 
-/** Where made-up bots are: a made-up token has no business at the real Telegram. Onboarding serves the embedded one. */
-const telegramApiRoot = Effect.gen(function* () {
-  const port = yield* Listen.port("ONBOARDING_PORT", 3002)
-  const byDefault = `http://127.0.0.1:${port}/dev/telegram/api`
-  return yield* Config.String("TELEGRAM_API_ROOT").pipe(Config.withDefault(byDefault))
-})
-
 const memoryCluster = Layer.unwrap(
   Effect.gen(function* () {
     const proxy = yield* Listen.port("PROXY_PORT", 8080)
+    const onboarding = yield* Listen.port("ONBOARDING_PORT", 3002)
     const process = yield* OpenClaw.process({
       hosts: { "token-proxy.platform.svc": `http://127.0.0.1:${proxy}` },
-      telegramApiRoot: yield* telegramApiRoot,
+      // A made-up bot has no business at the real Telegram: onboarding serves the embedded one.
+      telegramApiRoot: `http://127.0.0.1:${onboarding}/dev/telegram/api`,
     })
     return layerMemory({ process })
   }),
