@@ -7,6 +7,7 @@ import * as Listen from "@berth/domain/Listen"
 import * as LocalFolder from "@berth/domain/live/LocalFolder"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Config from "effect/Config"
+import * as Console from "effect/Console"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -96,6 +97,17 @@ export type Place<C extends Connection = never> = Omit<Effect.Success<ReturnType
 
 /** Where links in pages, mails and messages lead. */
 export const site = ({ publicUrl, telegram }: Place) => Site.layer(publicUrl, telegram)
+
+/** Prints what runs where, what is embedded, and what to try, once everything listens. */
+export const greet = <E, R>(
+  service: string,
+  { embedded, local }: Place,
+  open: Embedded.Banner["open"],
+  tryIt: Effect.Effect<ReadonlyArray<string>, E, R>,
+) =>
+  Effect.flatMap(tryIt, (lines) =>
+    Console.log(Embedded.banner({ title: `${service} on ${local}`, ports: embedded, open, tryIt: lines })),
+  )
 
 /** What an embedded service accepted, kept across a kill. */
 export const kept = ({ folder }: Place, name: string) => DurableStore.layer(`${folder}/embedded/${name}`)

@@ -1,9 +1,7 @@
 /** The api by itself: `npm run start:api`. With no variable given it is all embedded and prints a customer to try. */
-import * as Embedded from "@berth/domain/Embedded"
 import { launch } from "@berth/domain/Launch"
 import * as Listen from "@berth/domain/Listen"
 import * as Ops from "@berth/domain/Ops"
-import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Api from "../api/Server.ts"
@@ -22,20 +20,14 @@ const Main = Layer.unwrap(
     const place = yield* Place.read(["postgres", "redis", "stripe", "seal", "bearer", "address"], "API_PORT", 3001)
     const internal = { variable: "INTERNAL_PORT", port: yield* Listen.port("INTERNAL_PORT", 3011) }
     const at = `http://127.0.0.1:${internal.port}`
-    const banner = Effect.map(Sample.tryIt(place, at), (tryIt) =>
-      Embedded.banner({
-        title: `api on ${place.local}`,
-        ports: place.embedded,
-        open: { docs: `${place.local}/docs`, internal: at },
-        tryIt,
-      }),
-    )
     return Layer.mergeAll(
       Listen.serve(Layer.mergeAll(Api.routes, Payments.pages(place), LoopbackOnly.layer), place),
       Listen.serve(Layer.provide(ProvisionRoutes.layer, Keys.serviceBearer), internal),
       Ops.layer({ variable: "API_OPS_PORT", port: 9091, ready: Api.ready }),
     ).pipe(
-      Layer.tap(() => Effect.flatMap(banner, Console.log)),
+      Layer.tap(() =>
+        Place.greet("api", place, { docs: `${place.local}/docs`, internal: at }, Sample.tryIt(place, at)),
+      ),
       Layer.provide(Layer.mergeAll(Api.callers, Checkout.layer).pipe(Layer.provideMerge(Billing.purchases))),
       Layer.provide(Layer.mergeAll(Stores.layer(place), Place.site(place), Payments.layer(place), Keys.sealer)),
     )

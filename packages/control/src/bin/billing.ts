@@ -1,9 +1,7 @@
 /** Billing by itself: `npm run start:billing`. With no variable given it is all embedded and prints an order to pay. */
-import * as Embedded from "@berth/domain/Embedded"
 import { launch } from "@berth/domain/Launch"
 import * as Listen from "@berth/domain/Listen"
 import * as Ops from "@berth/domain/Ops"
-import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Billing from "../billing/Billing.ts"
@@ -19,23 +17,16 @@ import * as Stores from "./Stores.ts"
 const Main = Layer.unwrap(
   Effect.gen(function* () {
     const place = yield* Place.read(["postgres", "redis", "stripe", "mail", "seal", "address"], "BILLING_PORT", 3003)
-    const { embedded, local, publicUrl, telegram } = place
-    const banner = Effect.map(Sample.tryIt(place), (tryIt) =>
-      Embedded.banner({
-        title: `billing on ${local}`,
-        ports: embedded,
-        open: { webhook: `${local}/webhooks/stripe` },
-        tryIt,
-      }),
-    )
     const pages = Layer.mergeAll(Payments.pages(place), Mail.pages(place), Sample.pages(place), LoopbackOnly.layer)
     return Layer.mergeAll(
-      Billing.layer({ publicUrl: publicUrl.origin, telegram }),
+      Billing.layer({ publicUrl: place.publicUrl.origin, telegram: place.telegram }),
       Listen.serve(Layer.merge(Billing.routes, pages), place),
       Ops.layer({ variable: "BILLING_OPS_PORT", port: 9093, ready: Billing.ready }),
       Sample.operator(place),
     ).pipe(
-      Layer.tap(() => Effect.flatMap(banner, Console.log)),
+      Layer.tap(() =>
+        Place.greet("billing", place, { webhook: `${place.local}/webhooks/stripe` }, Sample.tryIt(place)),
+      ),
       Layer.provide(Checkout.layer.pipe(Layer.provideMerge(Billing.purchases))),
       Layer.provide(Layer.mergeAll(Stores.layer(place), Payments.layer(place), Mail.layer(place), Keys.sealer)),
     )

@@ -1,9 +1,7 @@
 /** Onboarding by itself: `npm run start:onboarding`. With no variable given it is all embedded and prints how to talk to it. */
-import * as Embedded from "@berth/domain/Embedded"
 import { launch } from "@berth/domain/Launch"
 import * as Listen from "@berth/domain/Listen"
 import * as Ops from "@berth/domain/Ops"
-import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Api from "../api/Server.ts"
@@ -18,17 +16,15 @@ import * as Telegram from "./Telegram.ts"
 const Main = Layer.unwrap(
   Effect.gen(function* () {
     const place = yield* Place.read(Conversations.connections, "ONBOARDING_PORT", 3002)
-    const { embedded, local } = place
-    const banner = Effect.map(Sample.tryIt(place), (tryIt) =>
-      Embedded.banner({ title: `onboarding on ${local}`, ports: embedded, open: {}, tryIt }),
-    )
     const pages = Layer.mergeAll(Payments.pages(place), Telegram.pages(place), LoopbackOnly.layer)
     return Layer.mergeAll(
       Listen.serve(Layer.merge(Onboarding.routes, pages), place),
       Onboarding.workers,
       Ops.layer({ variable: "ONBOARDING_OPS_PORT", port: 9092, ready: Api.ready }),
     ).pipe(
-      Layer.tap(() => Effect.flatMap(banner, Console.log)),
+      Layer.tap(() =>
+        Place.greet("onboarding", place, { chat: `${place.local}/api/conversations` }, Sample.tryIt(place)),
+      ),
       Layer.provide(Conversations.layer(place)),
     )
   }),
