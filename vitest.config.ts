@@ -1,4 +1,5 @@
 /** Three tiers, one command: unit needs nothing, integration and e2e get a real Postgres and Redis from the global setup. */
+import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
 
 const ignored = ["**/node_modules/**", "**/dist/**", "**/.berth/**"]
@@ -6,6 +7,8 @@ const servers = { globalSetup: ["packages/domain/src/testing/globalSetup.ts"], h
 
 export default defineConfig({
   test: {
+    // Much of the time is spent waiting for servers, so as many files at once as there are cores, and at least two.
+    maxWorkers: Math.max(2, availableParallelism()),
     projects: [
       {
         extends: true,
