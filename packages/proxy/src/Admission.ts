@@ -98,10 +98,13 @@ export class Admission extends Context.Service<
           lines.get(customerId)?.woken.openUnsafe()
         })
 
+        const asked = (ask: Ask) =>
+          Effect.tapError(allowance.admit(ask), () => Effect.sync(() => settlement.doubted(ask)))
+
         const decide = Effect.fnUntraced(function* (ask: Ask) {
-          const decision = yield* allowance.admit(ask)
+          const decision = yield* asked(ask)
           if (decision._tag !== "Absent") return decision
-          return (yield* rebuild(ask.customerId)) ? yield* allowance.admit(ask) : decision
+          return (yield* rebuild(ask.customerId)) ? yield* asked(ask) : decision
         })
 
         /** Asks the store once. `Busy` is the one answer that is worth waiting on. */

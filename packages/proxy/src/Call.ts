@@ -1,6 +1,7 @@
 /**
  * One call to the upstream while it lasts: its bytes go to the client with backpressure both ways and are scanned for
- * usage in passing. It outlives its client: detached, it goes on being read, so that its true usage can still come.
+ * usage in passing. It outlives its client: detached, it goes on being read, so that its true usage can still come. A
+ * client that takes nothing of what waits for it is let go after a while: it would keep a place at the upstream for ever.
  * Invariant: `over` is reached once, and the client's response is ended or destroyed by then.
  */
 import type { ServerResponse } from "node:http"
@@ -29,6 +30,7 @@ export class Call {
   readonly #response: ServerResponse
   readonly #shape: Shape
   readonly #headers: Readonly<Record<string, string | number>>
+  readonly #stallMillis: number
   readonly #listeners: Array<(ending: Ending) => void> = []
   #controller: Dispatcher.DispatchController | undefined
   #scan: UsageScan.UsageScan | undefined
@@ -37,16 +39,26 @@ export class Call {
   #ending: Ending | undefined
   #cancelled = false
 
-  /** `headers` are ours; they go out with the upstream's first byte. */
-  constructor(response: ServerResponse, shape: Shape, headers: Readonly<Record<string, string | number>>) {
+  /** `headers` are ours; they go out with the upstream's first byte. A client may take nothing for `stallMillis`. */
+  constructor(
+    response: ServerResponse,
+    shape: Shape,
+    headers: Readonly<Record<string, string | number>>,
+    stallMillis: number,
+  ) {
     this.#response = response
     this.#shape = shape
     this.#headers = headers
+    this.#stallMillis = stallMillis
   }
 
   /** Undefined while it lasts. */
   get ending(): Ending | undefined {
     return this.#ending
+  }
+  /** Whether it has begun to go out. If not, the upstream knows nothing of it. */
+  get sent(): boolean {
+    return this.#controller !== undefined
   }
   /** The last usage that the upstream reported. */
   get usage() {
@@ -58,7 +70,7 @@ export class Call {
   }
 
   start(kimi: Kimi["Service"], body: Uint8Array): void {
-    this.#response.on("drain", this.#resume)
+    this.#response.on("drain", this.#onDrain)
     kimi.dispatch(body, {
       onRequestStart: (controller) => {
         this.#controller = controller
@@ -80,7 +92,7 @@ export class Call {
   /** The client has gone, or is let go: what still comes is read and dropped. */
   detach(): void {
     this.#attached = false
-    this.#response.off("drain", this.#resume)
+    this.#response.off("drain", this.#onDrain)
     if (this.#response.headersSent) this.#response.destroy()
     this.#resume()
   }
@@ -129,7 +141,9 @@ export class Call {
     }
     const visible = this.#scan.push(chunk)
     if (!this.#attached || this.#response.destroyed || visible === undefined || visible.length === 0) return
-    if (!this.#response.write(visible)) controller.pause()
+    if (this.#response.write(visible)) return
+    controller.pause()
+    this.#awaitClient()
   }
 
   #onEnd(): void {
@@ -139,7 +153,10 @@ export class Call {
       return
     }
     const last = this.#scan.end()
-    if (this.#attached) this.#response.end(last)
+    if (this.#attached && !this.#response.destroyed) {
+      this.#response.end(last)
+      if (!this.#response.writableFinished) this.#awaitClient()
+    }
     this.#over({ _tag: "Complete" })
   }
 
@@ -154,14 +171,24 @@ export class Call {
     if (this.#attached) this.#response.destroy()
   }
 
-  readonly #resume = (): void => {
+  /** Without any progress in time the server closes the connection, as if the client had. */
+  #awaitClient(): void {
+    this.#response.setTimeout(this.#stallMillis)
+  }
+
+  readonly #onDrain = (): void => {
+    this.#response.setTimeout(0)
+    this.#resume()
+  }
+
+  #resume(): void {
     if (this.#controller?.paused === true) this.#controller.resume()
   }
 
   #over(ending: Ending): void {
     if (this.#ending !== undefined) return
     this.#ending = ending
-    this.#response.off("drain", this.#resume)
+    this.#response.off("drain", this.#onDrain)
     for (const listener of this.#listeners) listener(ending)
   }
 }

@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { RequestId } from "@berth/domain/Ids"
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
@@ -50,7 +51,8 @@ export const make = Effect.fnUntraced(function* (nextId: () => RequestId) {
   const queue = yield* Queue
   const kimi = yield* Kimi
   const settlement = yield* Settlement
-  const { bodyBytes, hangUpDrain } = yield* Settings
+  const { bodyBytes, hangUpDrain, clientStall } = yield* Settings
+  const stallMillis = Duration.toMillis(clientStall)
 
   const serve = Effect.fnUntraced(function* (incoming: IncomingMessage, response: ServerResponse) {
     const requestId = nextId()
@@ -81,6 +83,7 @@ export const make = Effect.fnUntraced(function* (nextId: () => RequestId) {
         shape,
         body: shape.upstream(model, admitted.completion),
         headers: rateHeaders(admitted.limit, admitted.remaining),
+        stallMillis,
         started: (call) => {
           passage.call = call
         },

@@ -53,8 +53,10 @@ export const conclude = (
   }
 
   const count = Effect.suspend(() => {
-    // Refused or failed only after the client had gone: the upstream took nothing on.
-    if (call.ending?._tag === "Refused" || call.ending?._tag === "Failed") return settlement.giveBack(hold)
+    // Refused, failed or never sent, as it turned out after the client had gone: the upstream took nothing on.
+    if (!call.sent || call.ending?._tag === "Refused" || call.ending?._tag === "Failed") {
+      return settlement.giveBack(hold)
+    }
     const reported = call.usage
     const usage = reported ?? estimate(checked, passage.completion, call.textBytes)
     const settled = settlement.settle({

@@ -18,6 +18,8 @@ export interface Forwarding {
   readonly shape: Shape
   readonly body: Uint8Array
   readonly headers: Readonly<Record<string, string | number>>
+  /** How long the client may take nothing of what waits for it. */
+  readonly stallMillis: number
   /** Told of each call as it starts, so that its owner can conclude the last one. */
   readonly started: (call: Call) => void
 }
@@ -26,9 +28,10 @@ export interface Forwarding {
 const retries = 2
 const backOffMillis = 250
 
-const run = (kimi: Kimi["Service"], { response, shape, body, headers, started }: Forwarding): Effect.Effect<Ending> =>
+const run = (kimi: Kimi["Service"], forwarding: Forwarding): Effect.Effect<Ending> =>
   Effect.callback((resume) => {
-    const call = new Call(response, shape, headers)
+    const { response, shape, body, headers, stallMillis, started } = forwarding
+    const call = new Call(response, shape, headers, stallMillis)
     started(call)
     call.whenOver((ending) => resume(Effect.succeed(ending)))
     call.start(kimi, body)

@@ -16,6 +16,8 @@ export interface Limits {
   readonly upstreamSlots: number
   /** How long an answer is still read, for its usage, after its client has gone. */
   readonly hangUpDrain: Duration.Duration
+  /** How long a client may take nothing of what waits for it before it is let go. */
+  readonly clientStall: Duration.Duration
   /** How long a settlement is tried again while the store is away. */
   readonly settleRetry: Duration.Duration
   /** Where customers see their usage, without a slash at the end. */
@@ -28,6 +30,7 @@ export const defaults: Limits = {
   upstreamWait: Duration.seconds(30),
   upstreamSlots: 50,
   hangUpDrain: Duration.seconds(10),
+  clientStall: Duration.seconds(60),
   settleRetry: Duration.minutes(15),
   publicUrl: "http://127.0.0.1:3000",
 }

@@ -18,6 +18,9 @@ import { Settings } from "./Settings.ts"
 /** Holds live 90 s in the store; three renewals fit. */
 const renewEvery = "20 seconds"
 const sweepEvery = "5 seconds"
+const clearEvery = "1 second"
+/** Admissions without an answer that are remembered; what is beyond is left to the sweeper. */
+const mostDoubtful = 10_000
 /** How long a shutdown waits for conclusions that are still tried. */
 const lastChance = "10 seconds"
 
@@ -30,6 +33,8 @@ export class Settlement extends Context.Service<
     settle(settling: Settling): Effect.Effect<void>
     /** Releases the hold of a call that never reached the upstream; else like `settle`. */
     giveBack(hold: Hold): Effect.Effect<void>
+    /** The store may hold this, or be about to, but its answer was lost and the request refused: given back once it answers again. */
+    doubted(call: Pick<Hold, "customerId" | "requestId" | "attempt">): void
     /** Runs a wait that outlives its request and ends with a conclusion. A shutdown interrupts it, so the conclusion must be in a finalizer. */
     later(wait: Effect.Effect<void>): Effect.Effect<void>
     /** Calls back whenever a customer's hold was concluded here. */
@@ -43,6 +48,7 @@ export class Settlement extends Context.Service<
       const allowance = yield* Allowance
       const { settleRetry } = yield* Settings
       const holds = new Map<string, Hold>()
+      const doubtful = new Set<Hold>()
       const listeners: Array<(customerId: CustomerId) => void> = []
       // Finalizers run last in, first out: a shutdown ends the waits, then gives the retries a last chance, then ends those.
       const retries = yield* FiberSet.make<void>()
@@ -95,6 +101,12 @@ export class Settlement extends Context.Service<
         Effect.flatMap((lost) => (lost === 0 ? Effect.void : Metric.update(Metrics.lost, lost))),
         Effect.catchTag("StoreUnavailable", () => Effect.void),
       )
+      const clear = Effect.suspend(() =>
+        Effect.forEach([...doubtful], (hold) => Effect.map(allowance.release(hold), () => doubtful.delete(hold)), {
+          discard: true,
+        }),
+      ).pipe(Effect.catchTag("StoreUnavailable", () => Effect.void))
+      yield* Effect.forkScoped(Effect.repeat(clear, Schedule.spaced(clearEvery)))
       yield* Effect.forkScoped(Effect.repeat(renew, Schedule.spaced(renewEvery)))
       yield* Effect.forkScoped(Effect.repeat(sweep, Schedule.spaced(sweepEvery)))
       yield* Effect.forkScoped(
@@ -110,6 +122,9 @@ export class Settlement extends Context.Service<
         },
         settle: (settling) => conclude(settling.hold, "settlement", allowance.settle(settling)),
         giveBack: (hold) => conclude(hold, "release", allowance.release(hold)),
+        doubted: ({ customerId, requestId, attempt }) => {
+          if (doubtful.size < mostDoubtful) doubtful.add({ customerId, requestId, attempt, period: 0, ask: 0 })
+        },
         later: (wait) => Effect.asVoid(FiberSet.run(waits, wait)),
         onFreed: (listener) => {
           listeners.push(listener)

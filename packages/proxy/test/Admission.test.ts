@@ -1,5 +1,6 @@
 import { Allowance } from "@berth/domain/Allowance"
 import { AllowanceSource } from "@berth/domain/AllowanceSource"
+import { StoreUnavailable } from "@berth/domain/Errors"
 import { RequestId } from "@berth/domain/Ids"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -28,6 +29,55 @@ const slow = Layer.provideMerge(
   ),
   Layer.fresh(World.memory),
 )
+
+/** A store that does what it is asked, but whose answers to admissions are lost. */
+const unheard = Layer.provideMerge(
+  Layer.effect(
+    Allowance,
+    Effect.map(Allowance, (memory) => ({
+      ...memory,
+      admit: (ask: Parameters<typeof memory.admit>[0]) =>
+        Effect.andThen(
+          memory.admit(ask),
+          Effect.fail(new StoreUnavailable({ store: "redis", operation: "admit", cause: "timed out" })),
+        ),
+    })),
+  ),
+  Layer.fresh(World.memory),
+)
+
+describe("an admission whose answer is lost", () => {
+  it.effect("is refused and leaves no hold behind once the store answers again", () => {
+    const alice = World.customer("alice")
+    const caller = {
+      customerId: alice.customerId,
+      tokenHash: alice.snapshot.terms.tokens[0] ?? "",
+      tier: "pro" as const,
+    }
+    return Effect.gen(function* () {
+      const allowance = yield* Allowance
+      const admission = yield* Admission
+      const held = Effect.map(allowance.view(alice.customerId), (view) => Option.getOrThrow(view).held)
+      yield* allowance.rebuild(alice.snapshot)
+      const asking = { caller, requestId: RequestId.make("lost"), prompt: 100, completion: 2_000, floor: 1_024 }
+      const refusal = yield* Effect.flip(admission.admit(asking))
+      assert.strictEqual(refusal._tag, "StoreUnavailable")
+      assert.strictEqual(yield* held, 2_100)
+      yield* TestClock.adjust("2 seconds")
+      assert.strictEqual(yield* held, 0)
+    }).pipe(
+      Effect.provide(
+        Layer.provideMerge(
+          Admission.layer,
+          Layer.provideMerge(
+            Settlement.layer,
+            Layer.mergeAll(unheard, Settings.layerOf({}), AllowanceSource.layerMemory([alice.snapshot])),
+          ),
+        ),
+      ),
+    )
+  })
+})
 
 describe("a client that leaves while the store is just admitting it", () => {
   it.effect("gets its hold given back", () => {

@@ -149,6 +149,66 @@ describe("a slow client", () => {
   )
 })
 
+describe("a client that never reads", () => {
+  /** More than all buffers between the stub and the client hold. */
+  const flood: Stub.Behaviour = (_received, response) => {
+    response.writeHead(200, { "content-type": "text/event-stream" })
+    let left = 32
+    const more = () => {
+      while (left-- > 0) {
+        if (!response.write(Stub.word(0).repeat(6_000))) return void response.once("drain", more)
+      }
+      response.end(Stub.finish({ prompt: 10, completion: 1 }))
+    }
+    more()
+  }
+
+  it.live("is let go after a while, and its call read on and settled", () =>
+    Effect.gen(function* () {
+      const alice = World.customer("alice")
+      const world = yield* World.start({
+        customers: [alice],
+        behaviour: flood,
+        settings: { clientStall: Duration.millis(200) },
+      })
+      const response = yield* Effect.promise(() => World.post(world, alice.token, World.chatBody({ stream: true })))
+      assert.strictEqual((yield* world.settled(alice)).used, 11)
+      const ended = yield* Effect.promise(() =>
+        response.text().then(
+          () => "whole",
+          () => "broken",
+        ),
+      )
+      assert.strictEqual(ended, "broken")
+    }),
+  )
+
+  it.live("but reads now and then gets all of it", () =>
+    Effect.gen(function* () {
+      const alice = World.customer("alice")
+      const world = yield* World.start({
+        customers: [alice],
+        behaviour: flood,
+        settings: { clientStall: Duration.millis(400) },
+      })
+      const response = yield* Effect.promise(() => World.post(world, alice.token, World.chatBody({ stream: true })))
+      const end = yield* Effect.promise(async () => {
+        let last = ""
+        let bytes = 0
+        for await (const piece of response.body ?? []) {
+          last = Buffer.from(piece).toString("utf8")
+          const megabytes = Math.floor((bytes + piece.length) / 4_000_000) - Math.floor(bytes / 4_000_000)
+          bytes += piece.length
+          if (megabytes > 0) await new Promise((resume) => setTimeout(resume, 100))
+        }
+        return last
+      })
+      assert.isTrue(end.endsWith("data: [DONE]\n\n"))
+      assert.strictEqual((yield* world.settled(alice)).used, 11)
+    }),
+  )
+})
+
 describe("a shutdown", () => {
   it.live("settles the streams that it cuts", () =>
     Effect.gen(function* () {

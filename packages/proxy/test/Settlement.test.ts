@@ -1,14 +1,24 @@
 /** Holds over time, on a clock that the test moves. */
+import { IncomingMessage, ServerResponse } from "node:http"
+import { Socket } from "node:net"
 import { Allowance, type Hold } from "@berth/domain/Allowance"
 import { RequestId } from "@berth/domain/Ids"
 import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { TestClock } from "effect/testing"
+import { Call } from "../src/Call.ts"
+import { check } from "../src/Check.ts"
+import { conclude } from "../src/Conclude.ts"
+import { Kimi } from "../src/Kimi.ts"
 import { Settings } from "../src/Settings.ts"
 import { Settlement } from "../src/Settlement.ts"
 import * as World from "./World.ts"
+
+/** An upstream that cannot be connected to: nothing is ever sent. */
+const unconnected = Kimi.of({ dispatch: () => {} })
 
 const layer = Layer.provideMerge(Settlement.layer, Layer.merge(Layer.fresh(World.memory), Settings.layerOf({})))
 
@@ -78,6 +88,26 @@ describe("an open hold", () => {
       const after = yield* view(alice)
       assert.deepStrictEqual([after.used, after.held], [15, 0])
       assert.include(freed, "alice")
+    }).pipe(Effect.provide(layer)),
+  )
+})
+
+describe("a call whose client left", () => {
+  it.effect("is given back if it never went out", () =>
+    Effect.gen(function* () {
+      const alice = World.customer("alice")
+      const settlement = yield* Settlement
+      const mine = yield* hold(alice, "unsent")
+      settlement.opened(mine)
+      const checked = yield* check(Buffer.from(JSON.stringify(World.chatBody())), "pro")
+      const call = new Call(new ServerResponse(new IncomingMessage(new Socket())), checked.shape, {}, 1_000)
+      call.start(unconnected, checked.shape.upstream(checked.model, 10))
+      call.detach()
+      const passage = { hold: mine, checked, completion: 10, traceId: "", slot: undefined, call }
+      yield* conclude(settlement, Duration.seconds(10), passage)
+      yield* TestClock.adjust("11 seconds")
+      const after = yield* view(alice)
+      assert.deepStrictEqual([after.used, after.held], [0, 0])
     }).pipe(Effect.provide(layer)),
   )
 })

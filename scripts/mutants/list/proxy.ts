@@ -25,6 +25,22 @@ export const proxy: ReadonlyArray<Mutant> = [
     tests: hangUps,
   },
   {
+    name: "client-that-never-reads-keeps-its-place",
+    fault: "a client that asks for an answer and never reads it keeps a place at the upstream for ever",
+    file: "packages/proxy/src/Call.ts",
+    find: "    controller.pause()\n    this.#awaitClient()\n",
+    replace: "    controller.pause()\n",
+    tests: hangUps,
+  },
+  {
+    name: "hold-left-by-a-lost-answer",
+    fault: "an admission whose answer is lost leaves a hold for as long as holds live, and a lost event",
+    file: "packages/proxy/src/Admission.ts",
+    find: "Effect.sync(() => settlement.doubted(ask))",
+    replace: "Effect.void",
+    tests: ["packages/proxy/test/Admission.test.ts"],
+  },
+  {
     name: "hold-left-behind",
     fault: "a client that leaves while it waits leaves a hold that nobody gives back",
     file: "packages/proxy/src/Admission.ts",
@@ -78,7 +94,7 @@ export const proxy: ReadonlyArray<Mutant> = [
     name: "free-call-while-the-store-is-away",
     fault: "without Redis every call is let through and none is counted",
     file: "packages/proxy/src/Admission.ts",
-    find: "const decision = yield* allowance.admit(ask)",
+    find: "const decision = yield* asked(ask)",
     replace: `const decision = yield* allowance.admit(ask).pipe(
             Effect.orElseSucceed(
               (): Decision => ({
