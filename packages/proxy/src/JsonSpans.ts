@@ -1,7 +1,7 @@
 /**
  * Where the members of a JSON object lie in its bytes, so that a body can be checked and edited without being parsed or
- * written again. PURE. Invariant: it accepts exactly what `JSON.parse` accepts, down to a depth limit; anything else is
- * malformed, since a text that two parsers read differently could smuggle a model or a tool past the checks.
+ * written again. PURE. Invariant: it accepts exactly what `JSON.parse` accepts, within limits of depth and width; anything
+ * else is malformed, since a text that two parsers read differently could smuggle a model or a tool past the checks.
  */
 
 /** One member of an object. Offsets are into the scanned bytes; ends are exclusive. */
@@ -23,6 +23,8 @@ export interface Span {
 
 /** Deeper nesting is refused: no client needs it, and it costs whoever parses it next. */
 export const maxDepth = 128
+/** Objects whose members are listed may have so many: enough for any client, too few to keep the process busy. */
+export const maxMembers = 256
 
 const quote = 0x22
 const backslash = 0x5c
@@ -127,6 +129,7 @@ const eachMember = (bytes: Uint8Array, from: number, depth: number, found: Array
     at = skipValue(bytes, valueFrom, depth + 1)
     if (at === malformed) return malformed
     if (found !== undefined) {
+      if (found.length === maxMembers) return malformed
       const key = textOf(bytes, { from: keyFrom + 1, to: keyTo - 1 })
       found.push({ key, escaped: key.includes("\\"), from: keyFrom, valueFrom, to: at })
     }
@@ -180,7 +183,8 @@ export const elementsAt = (bytes: Uint8Array, from: number): ReadonlyArray<Span>
   return eachElement(bytes, from, 0, elements) === malformed ? undefined : elements
 }
 
-const decoder = new TextDecoder()
+// A byte order mark is a character like others: dropped, it would make another name of a member's.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
 
 export const textOf = (bytes: Uint8Array, span: Span): string => decoder.decode(bytes.subarray(span.from, span.to))
 

@@ -7,7 +7,16 @@ import { isUtf8 } from "node:buffer"
 import { type ModelId, models } from "@berth/domain/Tiers"
 import * as Result from "effect/Result"
 import { InvalidRequest } from "./Errors.ts"
-import { elementsAt, isFilledArray, type Member, membersAt, membersOf, textOf, valueAt } from "./JsonSpans.ts"
+import {
+  elementsAt,
+  isFilledArray,
+  maxMembers,
+  type Member,
+  membersAt,
+  membersOf,
+  textOf,
+  valueAt,
+} from "./JsonSpans.ts"
 
 export interface Shape {
   readonly model: string
@@ -73,6 +82,8 @@ const samplingLocked: Readonly<Record<ModelId, boolean>> = { "kimi-k2.6": true, 
 const refuse = (message: string, param: string | null = null) => Result.fail(new InvalidRequest({ message, param }))
 
 const plainFunction = '"function"'
+/** As many as the upstream takes. */
+const maxTools = 128
 
 /** Only functions that the client itself runs; the provider's own (`builtin_function`, names with `$`) are charged per call. */
 const checkTools = (bytes: Uint8Array, member: Member): string | undefined => {
@@ -80,6 +91,7 @@ const checkTools = (bytes: Uint8Array, member: Member): string | undefined => {
   if (text === "null") return undefined
   const tools = elementsAt(bytes, member.valueFrom)
   if (tools === undefined) return "`tools` must be an array."
+  if (tools.length > maxTools) return `At most ${maxTools} tools are accepted.`
   const mayHide = text.includes("$") || text.includes("\\u")
   for (const tool of tools) {
     const members = membersAt(bytes, tool.from)
@@ -165,7 +177,7 @@ const comma = Buffer.from(",")
 export const shapeOf = (bytes: Uint8Array): Result.Result<Shape, InvalidRequest> => {
   if (!isUtf8(bytes)) return refuse("The request body is not valid UTF-8.")
   const members = membersOf(bytes)
-  if (members === undefined) return refuse("The request body is not a JSON object.")
+  if (members === undefined) return refuse(`The request body is not a JSON object of at most ${maxMembers} members.`)
   const byKey = new Map<string, Member>()
   for (const member of members) {
     if (member.escaped) return refuse("Top-level names must be written without escapes.")

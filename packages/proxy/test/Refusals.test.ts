@@ -263,7 +263,7 @@ describe("a refused request", () => {
   )
   refusedWith(
     "that is no JSON gets 400",
-    { status: 400, error: invalid("The request body is not a JSON object.") },
+    { status: 400, error: invalid("The request body is not a JSON object of at most 256 members.") },
     () => one({}, '{"model":'),
   )
   refusedWith(

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Result from "effect/Result"
 import * as fc from "fast-check"
-import { elementsAt, maxDepth, membersOf, valueAt } from "../src/JsonSpans.ts"
+import { elementsAt, maxDepth, maxMembers, membersOf, valueAt } from "../src/JsonSpans.ts"
 import { shapeOf } from "../src/RequestShape.ts"
 
 const bytesOf = (text: string) => Buffer.from(text)
@@ -164,6 +164,18 @@ describe("the shaper", () => {
   })
   it("refuses a top-level name with escapes", () => {
     refused(`{${base},"mod\\u0065l":"kimi-k3"}`, /without escapes/, null)
+  })
+  it("does not take a name that begins with a byte order mark for the name without it", () => {
+    refused('{"\ufeffmodel":"kimi-k2.6","messages":[{}]}', /is missing/, "model")
+    const tool = '{"type":"function","function":{"\ufeffname":"look"}}'
+    refused(`{${base},"tools":[${tool}]}`, /must have one `name`/, "tools")
+  })
+  it("refuses what would keep the process busy: objects of countless members, and countless tools", () => {
+    const members = (count: number) => Array.from({ length: count }, (_, index) => `"a${index}":1`).join(",")
+    refused(`{${base},${members(maxMembers)}}`, /at most 256 members/, null)
+    refused(`{${base},"tools":[{"type":"function","function":{${members(maxMembers + 1)}}}]}`, /plain object/, "tools")
+    const tools = Array.from({ length: 129 }, () => '{"type":"function","function":{"name":"look"}}').join(",")
+    refused(`{${base},"tools":[${tools}]}`, /At most 128 tools/, "tools")
   })
   it("refuses values of the wrong type, naming the member", () => {
     refused('{"model":7,"messages":[{}]}', /must be a string/, "model")
