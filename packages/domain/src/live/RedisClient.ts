@@ -1,6 +1,7 @@
 /**
  * The connections to Redis (`REDIS_URL`): one for commands, pipelined by itself, and one for each that blocks or subscribes.
- * Unreachable, it fails every call within about 1.5 s as `StoreUnavailable`, keeps reconnecting and is back by itself;
+ * Unreachable, it fails every call within about 1.5 s as `StoreUnavailable` (3 s for one that waited behind a batch that
+ * Redis left unanswered), keeps reconnecting and is back by itself;
  * a call that failed may still have been carried out, so every script bears being repeated.
  */
 import { createHash } from "node:crypto"
