@@ -16,7 +16,7 @@ export interface Limits {
   readonly upstreamSlots: number
   /** How long an answer is still read, for its usage, after its client has gone. */
   readonly hangUpDrain: Duration.Duration
-  /** How long a client may take nothing of what waits for it before it is let go. */
+  /** How long a client may take nothing of what waits for it; let go within twice that, as Node looks once per such time. */
   readonly clientStall: Duration.Duration
   /** How long a settlement is tried again while the store is away. */
   readonly settleRetry: Duration.Duration
@@ -30,7 +30,7 @@ export const defaults: Limits = {
   upstreamWait: Duration.seconds(30),
   upstreamSlots: 50,
   hangUpDrain: Duration.seconds(10),
-  clientStall: Duration.seconds(60),
+  clientStall: Duration.seconds(30),
   settleRetry: Duration.minutes(15),
   publicUrl: "http://127.0.0.1:3000",
 }
