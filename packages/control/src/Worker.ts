@@ -51,7 +51,6 @@ export const layer = <E, R>(
             if (!exit.value) yield* pause(idleMillis)
             continue
           }
-          if (Cause.hasInterruptsOnly(exit.cause)) return
           yield* Effect.logWarning(`${name} failed, trying again`, told(exit.cause))
           yield* pause(backoffMillis(failures++) * (yield* Random.nextBetween(0.5, 1)))
         }
@@ -107,7 +106,6 @@ export const drain =
         rows,
         (row) =>
           Effect.catchCause(Effect.raceFirst(places.withPermits(1)(handle(row)), keep(row)), (cause) => {
-            if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause as Cause.Cause<never>)
             const failure = Cause.squash(cause)
             const reason = failure instanceof Hopeless ? failure.reason : Cause.pretty(cause).slice(0, 2_000)
             if (failure instanceof Hopeless || row.attempts + 1 >= options.attempts) return giveUp(row, reason)

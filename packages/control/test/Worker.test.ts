@@ -73,19 +73,51 @@ describe("a worker", () => {
     }).pipe(Effect.provide(quiet)),
   )
 
-  it.effect("goes on after failures and defects", () =>
+  it.effect("a row whose handling is interrupted from within is tried again, and spoils no other", () =>
+    Effect.gen(function* () {
+      const { state, work } = oneRow()
+      const step = Worker.drain(options)((row) => (row.attempts === 0 ? Effect.interrupt : work.done(row.id))).pipe(
+        Effect.provideService(Work, work),
+      )
+      yield* step
+      assert.isFalse(state.done)
+      yield* TestClock.setTime(state.dueAt)
+      yield* step
+      assert.isTrue(state.done)
+    }).pipe(Effect.provide(quiet)),
+  )
+
+  it.effect("goes on after failures, defects and interruptions from within", () =>
     Effect.gen(function* () {
       let runs = 0
       const step = Effect.suspend(() => {
         runs++
         if (runs === 1) return Effect.fail(new Broken("once"))
-        return runs === 2 ? Effect.die("twice") : Effect.succeed(false)
+        if (runs === 2) return Effect.die("twice")
+        return runs === 3 ? Effect.interrupt : Effect.succeed(false)
       })
       const scope = yield* Scope.make()
       yield* Layer.buildWithScope(Worker.layer("test", step, 1_000), scope)
       for (let second = 0; second < 10; second++) yield* TestClock.adjust("1 second")
-      assert.isAbove(runs, 3)
+      assert.isAbove(runs, 4)
       yield* Scope.close(scope, Exit.void)
+    }).pipe(Effect.provide(quiet)),
+  )
+
+  it.effect("ends when it is closed in the middle of a step that does not finish", () =>
+    Effect.gen(function* () {
+      let begun = 0
+      const step = Effect.suspend(() => {
+        begun++
+        return Effect.never
+      })
+      const scope = yield* Scope.make()
+      yield* Layer.buildWithScope(Worker.layer("test", step, 1_000), scope)
+      yield* TestClock.adjust("1 second")
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+      yield* TestClock.adjust("21 seconds")
+      yield* Fiber.join(closing)
+      assert.strictEqual(begun, 1)
     }).pipe(Effect.provide(quiet)),
   )
 
