@@ -1,6 +1,7 @@
 /**
  * Carries jobs from the outbox to `operator:jobs`. A push closes nothing: an unreported row is pushed again after a minute.
  * An older generation's row is not pushed at all, because the newest one carries the whole state and has a row of its own.
+ * While nobody takes jobs the line does not grow without end: a full one waits for its taker, as the rows do in Postgres.
  */
 import type { CustomerId } from "@berth/domain/Ids"
 import { Job, JobJson } from "@berth/domain/Jobs"
@@ -16,6 +17,9 @@ import { JobRow } from "./JobOutbox.ts"
 
 /** How long the operator has to report a job before it is pushed again. */
 export const repushMillis = 60_000
+
+/** Jobs in line beyond which nothing is pushed: some 20 MB in a Redis that the proxies need, and more than one look takes. */
+export const longestLine = 5_000
 
 const decodeRow = Schema.decodeUnknownEffect(JobRow)
 const decodeJob = Schema.decodeUnknownEffect(Job)
@@ -46,8 +50,8 @@ export const relay = Effect.fn("Relay.relay")(function* (taken: Taken) {
   const agent = yield* standingOf(row.customerId)
   const verdict = decide(row, agent)
   if (verdict === "close") return yield* work.done(taken.id)
-  if (verdict === "push" && agent !== undefined) {
-    const queue = yield* JobQueue
+  const queue = yield* JobQueue
+  if (verdict === "push" && agent !== undefined && (yield* queue.depth).waiting < longestLine) {
     const secrets = yield* AgentSecrets
     const job = yield* decodeJob({
       v: 1,

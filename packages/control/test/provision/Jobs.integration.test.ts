@@ -1,5 +1,6 @@
 import type { AgentEvent } from "@berth/domain/AgentEvents"
 import type { CustomerId } from "@berth/domain/Ids"
+import { JobQueue } from "@berth/domain/JobQueue"
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { SqlClient } from "effect/sql/SqlClient"
@@ -10,6 +11,7 @@ import * as Worker from "../../src/Worker.ts"
 import { Agents } from "../../src/provision/Agents.ts"
 import * as AgentReports from "../../src/provision/AgentReports.ts"
 import { JobOutbox } from "../../src/provision/JobOutbox.ts"
+import { longestLine } from "../../src/provision/Relay.ts"
 import { customer, jobsPushed, november, relayed, reported, stateOf, world } from "../billing/World.ts"
 
 const open = Effect.fn("open")(function* (customerId: CustomerId) {
@@ -53,6 +55,23 @@ layer(world, { timeout: "60 seconds", excludeTestServices: true })("jobs and rep
       yield* TestClock.adjust("2 minutes")
       yield* relayed
       assert.deepStrictEqual(yield* mine(accountId), [])
+    }),
+  )
+
+  it.effect("a line that nobody takes from stays within bounds, and what waits outside it is pushed once it moves", () =>
+    Effect.gen(function* () {
+      const queue = yield* JobQueue
+      const { accountId, jobId } = yield* customer()
+      for (let count = 0; count < longestLine; count++) yield* queue.push("{}")
+      yield* relayed
+      yield* TestClock.adjust("1 minute")
+      yield* relayed
+      assert.strictEqual((yield* queue.depth).waiting, longestLine)
+      assert.deepStrictEqual(yield* open(accountId), [jobId])
+      yield* jobsPushed
+      yield* TestClock.adjust("1 minute")
+      yield* relayed
+      assert.deepStrictEqual(yield* mine(accountId), [1])
     }),
   )
 
