@@ -12,6 +12,9 @@ import type { StoreUnavailable } from "./Errors.ts"
 /** A job as it lay on the list. It is decoded by the operator, which buries what it cannot read. */
 export type RawJob = string
 
+/** The newest dead jobs are kept, so many. One that is buried again and again, since it is pushed again, must not fill Redis. */
+export const mostDead = 1_000
+
 export class JobQueue extends Context.Service<
   JobQueue,
   {
@@ -26,7 +29,7 @@ export class JobQueue extends Context.Service<
     acknowledge(job: RawJob): Effect.Effect<void, StoreUnavailable>
     /** Puts everything in `operator:jobs:taken` back at the head of the line, in its old order; how many. On gaining the lead. */
     readonly returnTaken: Effect.Effect<number, StoreUnavailable>
-    /** Moves a taken job that cannot be decoded to `operator:jobs:dead` with the reason. */
+    /** Moves a taken job that cannot be decoded to `operator:jobs:dead` with the reason, and forgets the oldest beyond `mostDead`. */
     bury(job: RawJob, reason: string): Effect.Effect<void, StoreUnavailable>
     /** For ops pages and tests. */
     readonly depth: Effect.Effect<
@@ -76,7 +79,9 @@ export class JobQueue extends Context.Service<
           return returned.length
         }).pipe(Effect.withSpan("JobQueue.returnTaken")),
         bury: Effect.fn("JobQueue.bury")(function* (job, reason) {
-          if (remove(job)) dead.unshift({ job, reason })
+          if (!remove(job)) return
+          dead.unshift({ job, reason })
+          dead.splice(mostDead)
         }),
         depth: Effect.sync(() => ({ waiting: waiting.length, taken: taken.length, dead: dead.length })),
       })

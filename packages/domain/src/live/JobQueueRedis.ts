@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { JobQueue, type RawJob } from "../JobQueue.ts"
+import { JobQueue, mostDead, type RawJob } from "../JobQueue.ts"
 import { RedisClient, script } from "./RedisClient.ts"
 
 const waiting = "operator:jobs"
@@ -22,7 +22,11 @@ return count
 /** job, what is written to the dead */
 const bury = script(
   "JobQueue.bury",
-  `if redis.call('LREM', '${taken}', 1, ARGV[1]) > 0 then redis.call('LPUSH', '${dead}', ARGV[2]) end`,
+  `
+if redis.call('LREM', '${taken}', 1, ARGV[1]) == 0 then return end
+redis.call('LPUSH', '${dead}', ARGV[2])
+redis.call('LTRIM', '${dead}', 0, ${mostDead} - 1)
+`,
 )
 
 export const layer: Layer.Layer<JobQueue, never, RedisClient> = Layer.effect(

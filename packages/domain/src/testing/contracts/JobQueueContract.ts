@@ -5,7 +5,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/testing/TestClock"
-import { JobQueue } from "../../JobQueue.ts"
+import { JobQueue, mostDead } from "../../JobQueue.ts"
 
 export const jobQueueContract = (name: string, layer: Layer.Layer<JobQueue, unknown>) =>
   describe(`JobQueue on ${name}`, () => {
@@ -74,6 +74,19 @@ export const jobQueueContract = (name: string, layer: Layer.Layer<JobQueue, unkn
         yield* queue.bury("not a job", "it is no JSON")
         assert.strictEqual(yield* queue.returnTaken, 0)
         assert.deepStrictEqual(yield* queue.depth, { waiting: 0, taken: 0, dead: 1 })
+      }),
+    )
+
+    test(
+      "keeps no more than the newest of the dead",
+      Effect.gen(function* () {
+        const queue = yield* JobQueue
+        for (let number = 0; number < mostDead + 2; number++) {
+          yield* queue.push(`${number}`)
+          yield* take
+          yield* queue.bury(`${number}`, "it is no job")
+        }
+        assert.deepStrictEqual(yield* queue.depth, { waiting: 0, taken: 0, dead: mostDead })
       }),
     )
 
