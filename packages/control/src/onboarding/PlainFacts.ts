@@ -122,17 +122,20 @@ const correction = /^(?:actually|instead|rather|on second thought|change (?:that
 const purpose =
   /\b(?:(?:should|to|can|will|could) (?:help|review|write|answer|plan|watch|translate|summari[sz]e|monitor|remind|manage|do)|help (?:me|us|my|our|with)|use it (?:for|to))\b/i
 
+/** As much of it as is kept. A character of two units is not cut in half: no database takes half of one. */
+const beginOf = (words: string): string => words.slice(0, 600).replace(/[\uD800-\uDBFF]$/, "")
+
 /** A text that says nothing but a number, an address or a politeness is no use case. */
 const useCaseOf = (text: string, isAsked: boolean, isKnown: boolean, rest: SaidFacts): string | undefined => {
   const words = text.replace(correction, "").trim()
   if (words.length < 3 || greeting.test(words) || wantsAgent.test(words) || injection.test(words)) return undefined
-  if (isKnown) return correction.test(text) && purpose.test(words) ? words.slice(0, 600) : undefined
-  if (purpose.test(words)) return words.slice(0, 600)
+  if (isKnown) return correction.test(text) && purpose.test(words) ? beginOf(words) : undefined
+  if (purpose.test(words)) return beginOf(words)
   if (!isAsked || /\[(?:bot token|API key)\]/.test(words)) return undefined
   if (/^[^.!]{0,80}\?$/.test(words) && !/\b(?:can|could|will) (?:it|you)\b/i.test(words)) return undefined
   const saidOther = rest.email !== undefined || rest.messagesPerDay !== undefined || rest.tier !== undefined
   if (saidOther && words.length < 60) return undefined
-  return /\p{L}{3}/u.test(words) ? words.slice(0, 600) : undefined
+  return /\p{L}{3}/u.test(words) ? beginOf(words) : undefined
 }
 
 /** `text` is filtered of secrets already. */

@@ -47,7 +47,9 @@ export const filterSecrets = (raw: string): Filtered => {
     removed.add(kind)
     return `[${kind}]`
   }
-  let text = raw.replace(botToken, (_, id: string, secret: string) => {
+  // First of all, since what goes may stand in the middle of a secret: Postgres holds neither NUL nor half a character.
+  const storable = raw.replaceAll("\0", "").toWellFormed()
+  let text = storable.replace(botToken, (_, id: string, secret: string) => {
     botTokens.push(Redacted.make(`${id}:${secret}`, { label: "bot token" }))
     return take("bot token")
   })

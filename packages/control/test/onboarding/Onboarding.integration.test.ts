@@ -180,6 +180,22 @@ layer(server, { excludeTestServices: true })("onboarding", (it) => {
     }),
   )
 
+  it.effect("takes words whose emoji lies where a use case is cut, and characters that Postgres can't hold", () =>
+    Effect.gen(function* () {
+      const { token } = yield* openSession
+      const { id } = yield* openChat(token)
+      const words = "It should help me with my garden. ".padEnd(599, "x")
+      const cut = yield* sayAs(token, id, `${words}\u{1F331} and so on`)
+      assert.strictEqual(cut.status, 200)
+      const odd = yield* sayAs(token, id, "half \uD83C of one, and \0 nothing, about 10 messages a day")
+      assert.strictEqual(odd.status, 200)
+      assert.include(
+        JSON.stringify(odd.json.conversation.messages),
+        "half \uFFFD of one, and  nothing, about 10 messages a day",
+      )
+    }),
+  )
+
   it.effect("refuses a made-up token and another customer's bot, and keeps neither", () =>
     Effect.gen(function* () {
       const telegram = yield* TelegramDouble
