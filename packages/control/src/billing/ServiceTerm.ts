@@ -13,8 +13,9 @@ export interface Term {
   readonly cancelAt: number | null
 }
 
-/** No further period opens after this, epoch ms. */
-export const serviceUntil = ({ paidUntil, cancelAt }: Term): number => cancelAt ?? paidUntil + graceMillis
+/** No further period opens after this, epoch ms. A cancellation set for later pays for nothing until then. */
+export const serviceUntil = ({ paidUntil, cancelAt }: Term): number =>
+  Math.min(cancelAt ?? Number.POSITIVE_INFINITY, paidUntil + graceMillis)
 
 /** Whether a period opened before it was paid for: its grant stands, but may yet be reversed. */
 export const isProvisional = (periodEnd: number, term: Term): boolean => periodEnd > term.paidUntil

@@ -115,6 +115,11 @@ describe("the end of service", () => {
     assert.strictEqual(serviceUntil({ paidUntil: 1_000, cancelAt: 500 }), 500)
   })
 
+  it("gives no more than that grace to who cancels for a day far off and stops paying", () => {
+    const later = 1_000 + 300 * 86_400_000
+    assert.strictEqual(serviceUntil({ paidUntil: 1_000, cancelAt: later }), 1_000 + graceMillis)
+  })
+
   it("moves with paid invoices alone, and never back", () => {
     const invoice = { id: "in_1", subscriptionId: "sub_1", paid: true, periodEnd: 2_000 }
     assert.strictEqual(paidUntil(1_000, invoice), 2_000)
