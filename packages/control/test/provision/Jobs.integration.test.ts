@@ -58,21 +58,23 @@ layer(world, { timeout: "60 seconds", excludeTestServices: true })("jobs and rep
     }),
   )
 
-  it.effect("a line that nobody takes from stays within bounds, and what waits outside it is pushed once it moves", () =>
-    Effect.gen(function* () {
-      const queue = yield* JobQueue
-      const { accountId, jobId } = yield* customer()
-      for (let count = 0; count < longestLine; count++) yield* queue.push("{}")
-      yield* relayed
-      yield* TestClock.adjust("1 minute")
-      yield* relayed
-      assert.strictEqual((yield* queue.depth).waiting, longestLine)
-      assert.deepStrictEqual(yield* open(accountId), [jobId])
-      yield* jobsPushed
-      yield* TestClock.adjust("1 minute")
-      yield* relayed
-      assert.deepStrictEqual(yield* mine(accountId), [1])
-    }),
+  it.effect(
+    "a line that nobody takes from stays within bounds, and what waits outside it is pushed once it moves",
+    () =>
+      Effect.gen(function* () {
+        const queue = yield* JobQueue
+        const { accountId, jobId } = yield* customer()
+        for (let count = 0; count < longestLine; count++) yield* queue.push("{}")
+        yield* relayed
+        yield* TestClock.adjust("1 minute")
+        yield* relayed
+        assert.strictEqual((yield* queue.depth).waiting, longestLine)
+        assert.deepStrictEqual(yield* open(accountId), [jobId])
+        yield* jobsPushed
+        yield* TestClock.adjust("1 minute")
+        yield* relayed
+        assert.deepStrictEqual(yield* mine(accountId), [1])
+      }),
   )
 
   it.effect("a pushed job holds the whole desired state and every envelope", () =>
