@@ -10,7 +10,7 @@ import * as Schema from "effect/Schema"
 import { SqlClient } from "effect/sql/SqlClient"
 import { Orders } from "../billing/Orders.ts"
 import { summarize } from "./AgentSummary.ts"
-import { NotFound, PublicApi } from "./Api.ts"
+import { NotFound, PublicApi, StoreUnavailable } from "./Api.ts"
 import { CurrentAccount } from "./Session.ts"
 import { Site } from "./Site.ts"
 import { UsageReport } from "./UsageReport.ts"
@@ -56,7 +56,16 @@ export const accountHandlers = HttpApiBuilder.group(
       }),
       usage: Effect.fn("Account.usage")(function* () {
         const { id } = yield* CurrentAccount
-        const usage = yield* report.of(id)
+        const usage = yield* report
+          .of(id)
+          .pipe(
+            Effect.catchTag("StoreUnavailable", ({ operation, store }) =>
+              Effect.andThen(
+                Effect.logError("Usage could not be read", { operation, store }),
+                Effect.fail(StoreUnavailable.of(store)),
+              ),
+            ),
+          )
         return yield* Option.match(usage, {
           onNone: () => Effect.fail(new NotFound({ message: "You have no allowance yet." })),
           onSome: Effect.succeed,

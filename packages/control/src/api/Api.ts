@@ -2,7 +2,6 @@
  * The HTTP contract, the one source for server, typed client, `/openapi.json` and `/docs`. The api service serves the
  * customer's groups, the onboarding service the chat; together they are `PublicApi`.
  */
-import { StoreUnavailable } from "@berth/domain/Errors"
 import { CustomerId } from "@berth/domain/Ids"
 import { Phase, Step, SuspensionReason } from "@berth/domain/Lifecycle"
 import { ModelId, SoldTierId } from "@berth/domain/Tiers"
@@ -29,6 +28,16 @@ export class Rejected extends Schema.TaggedError<Rejected>()(
   { message: Schema.String },
   { httpApiStatus: 422 },
 ) {}
+
+/** A store does not answer; the same call may be made again. What its driver said stays in the log. */
+export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()(
+  "StoreUnavailable",
+  { store: Schema.Literals(["redis", "postgres"]), message: Schema.String },
+  { httpApiStatus: 503 },
+) {
+  static readonly of = (store: "redis" | "postgres") =>
+    new StoreUnavailable({ store, message: "Berth can't reach its database. Try again in a moment." })
+}
 
 const SessionView = Schema.Struct({
   accountId: CustomerId,

@@ -6,11 +6,13 @@ import * as ByteSize from "effect/ByteSize"
 import * as Effect from "effect/Effect"
 import { HttpIncomingMessage, HttpRouter, HttpServerResponse } from "effect/http"
 import { isSqlError } from "effect/sql/SqlError"
+import { StoreUnavailable } from "./Api.ts"
 
 const largestBody = ByteSize.mebibytes(1)
 
+const { _tag, message, store } = StoreUnavailable.of("postgres")
 const unavailable = HttpServerResponse.jsonUnsafe(
-  { _tag: "StoreUnavailable", store: "postgres", message: "Berth can't reach its database. Try again in a moment." },
+  { _tag, store, message },
   { status: 503, headers: { "retry-after": "2" } },
 )
 

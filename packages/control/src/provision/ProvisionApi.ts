@@ -1,8 +1,7 @@
 /** `POST /provision`, on the internal port alone: no Ingress routes to it, and it asks for the service bearer. */
-import { StoreUnavailable } from "@berth/domain/Errors"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware, HttpApiSecurity } from "effect/http-api"
 import * as Schema from "effect/Schema"
-import { Conflict, NotFound } from "../api/Api.ts"
+import { Conflict, NotFound, StoreUnavailable } from "../api/Api.ts"
 import { Unauthorized } from "../api/Session.ts"
 
 export class ServiceBearer extends HttpApiMiddleware.Service<ServiceBearer>()("@berth/control/ServiceBearer", {

@@ -3,13 +3,12 @@
  * the service does not start. Stripe being away looks like "not paid as far as we know": the caller asks again.
  */
 import { createHash, timingSafeEqual } from "node:crypto"
-import { StoreUnavailable } from "@berth/domain/Errors"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import { HttpApiBuilder } from "effect/http-api"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import { Conflict, NotFound } from "../api/Api.ts"
+import { Conflict, NotFound, StoreUnavailable } from "../api/Api.ts"
 import { Unauthorized } from "../api/Session.ts"
 import { Purchase } from "../billing/Purchase.ts"
 import { InternalApi, ServiceBearer } from "./ProvisionApi.ts"
@@ -42,7 +41,11 @@ const handlers = HttpApiBuilder.group(
             Effect.fail(new Conflict({ message: "The order is not paid as far as is known; Stripe does not answer." })),
           SecretMissing: ({ purpose }) =>
             Effect.fail(new Conflict({ message: `The order is paid, but its ${purpose} is missing.` })),
-          SqlError: (cause) => Effect.fail(new StoreUnavailable({ store: "postgres", operation: "provision", cause })),
+          SqlError: ({ reason }) =>
+            Effect.andThen(
+              Effect.logError("Postgres failed POST /provision", reason._tag),
+              Effect.fail(StoreUnavailable.of("postgres")),
+            ),
         }),
       ),
     )

@@ -154,6 +154,19 @@ layer(server, { excludeTestServices: true })("the customer's API", (it) => {
     }),
   )
 
+  it.effect("tells nothing of what a store's driver said", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const { token } = yield* openSession
+      yield* sql`ALTER TABLE allowances RENAME TO away`
+      const answer = yield* ask("/api/usage", { headers: bearer(token) })
+      yield* sql`ALTER TABLE away RENAME TO allowances`
+      assert.strictEqual(answer.status, 503)
+      assert.deepStrictEqual(Object.keys(answer.json).sort(), ["_tag", "message", "store"])
+      assert.notInclude(answer.text, "allowances")
+    }),
+  )
+
   it.effect("documents the whole public API", () =>
     Effect.gen(function* () {
       const spec = (yield* ask("/openapi.json")).json
