@@ -6,6 +6,7 @@ import * as Limits from "@berth/domain/Allowance/Limit"
 import type { CustomerId } from "@berth/domain/Ids"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { SqlClient } from "effect/sql/SqlClient"
 import * as Balances from "./Balances.ts"
 
@@ -33,6 +34,8 @@ export const open = Effect.gen(function* () {
     SELECT a.customer_id AS id FROM allowances a
     WHERE a.service_until > ${now} AND ${now} >= (
       SELECT max(ends_at) FROM allowance_periods p WHERE p.customer_id = a.customer_id)`
-  const counts = yield* Effect.forEach(due, ({ id }) => sql.withTransaction(openDue(id, now)))
-  return counts.reduce((sum, count) => sum + count, 0)
+  const opened = yield* Effect.forEach(due, ({ id }) => Effect.exit(sql.withTransaction(openDue(id, now))))
+  // One customer whose period can't be opened keeps no other from theirs.
+  for (const exit of opened) if (Exit.isFailure(exit)) return yield* Effect.failCause(exit.cause)
+  return opened.reduce((sum, exit) => sum + (Exit.isSuccess(exit) ? exit.value : 0), 0)
 }).pipe(Effect.withSpan("Periods.open"))

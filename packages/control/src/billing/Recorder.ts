@@ -59,6 +59,26 @@ export const entryOf = (event: UsageEvent): Record<string, unknown> => {
   }
 }
 
+/**
+ * Those customers for whom an event may move more than `used`, which is a sum over the ledger anyway: a period that opens,
+ * or a charge outside the running one. To read a balance costs as much as a customer has used, so nobody else's is read.
+ */
+const moved = Effect.fn("Recorder.moved")(function* (
+  known: ReadonlySet<CustomerId>,
+  events: ReadonlyArray<UsageEvent>,
+) {
+  if (known.size === 0) return []
+  const sql = yield* SqlClient
+  const rows = yield* sql<{ readonly id: CustomerId; readonly running: number }>`
+    SELECT customer_id AS id, max(number)::bigint AS running FROM allowance_periods
+    WHERE ${sql.in("customer_id", [...known])} GROUP BY customer_id`
+  const running = new Map(rows.map((row) => [row.id, row.running]))
+  const moving = events.filter(
+    ({ _tag, customerId, period }) => _tag === "period" || (_tag !== "lost" && period !== running.get(customerId)),
+  )
+  return new Set(moving.map(({ customerId }) => customerId).filter((customerId) => running.has(customerId)))
+})
+
 /** Writes what is new of these events; they are in the order of the stream. */
 const write = Effect.fn("Recorder.write")(function* (events: ReadonlyArray<UsageEvent>) {
   const sql = yield* SqlClient
@@ -68,7 +88,7 @@ const write = Effect.fn("Recorder.write")(function* (events: ReadonlyArray<Usage
     if (!known.has(customerId)) yield* Effect.logError("Usage of an unknown customer is dropped", { customerId })
 
   const limits = new Map<CustomerId, Limits.Limit>()
-  for (const customerId of known) {
+  for (const customerId of yield* moved(known, events)) {
     const limit = yield* Balances.load(customerId)
     if (limit !== undefined) limits.set(customerId, limit)
   }

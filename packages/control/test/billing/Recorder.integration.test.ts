@@ -5,6 +5,7 @@ import type { UsageEvent } from "@berth/domain/Usage"
 import { UsageEvents } from "@berth/domain/UsageEvents"
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { SqlClient } from "effect/sql/SqlClient"
 import { TestClock } from "effect/testing"
@@ -223,6 +224,41 @@ layer(world, { timeout: "60 seconds", excludeTestServices: true })("the recorder
       yield* sql.withTransaction((yield* SubscriptionSync).apply({ subscription, invoice: paid }))
       yield* Periods.open
       assert.isAbove((yield* periods) ?? 0, 1)
+    }),
+  )
+
+  it.effect("one customer whose period can't be opened keeps no other from theirs", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const source = yield* AllowanceSource
+      const ids = [(yield* customer()).accountId, (yield* customer()).accountId]
+      const [{ end } = { end: 0 }] = yield* sql<{ end: number }>`
+        SELECT max(ends_at) AS end FROM allowance_periods WHERE ${sql.in("customer_id", ids)}`
+      yield* TestClock.setTime(end)
+      const failing = Effect.provideService(
+        Effect.exit(Periods.open),
+        AllowanceSource,
+        AllowanceSource.of({ ...source, snapshot: (id) => (id === ids[0] ? Effect.die("odd") : source.snapshot(id)) }),
+      )
+      assert.isTrue(Exit.isFailure(yield* failing), "and it is told")
+      const opened = yield* sql<{ id: string }>`
+        SELECT customer_id AS id FROM allowance_periods WHERE number = 1 AND ${sql.in("customer_id", ids)}`
+      assert.deepStrictEqual(
+        opened.map(({ id }) => id),
+        [ids[1]],
+      )
+      yield* Periods.open
+    }),
+  )
+
+  it.effect("usage of the running period is written without summing up what was used before", () =>
+    Effect.gen(function* () {
+      const { accountId } = yield* customer()
+      const source = yield* AllowanceSource
+      const summing = AllowanceSource.of({ ...source, snapshot: () => Effect.die("summed up") })
+      const stream = streamOf("cheap", [usage(accountId, "a", 7), usage(accountId, "b", 8)])
+      yield* record.pipe(Effect.provideService(UsageEvents, stream), Effect.provideService(AllowanceSource, summing))
+      assert.strictEqual(yield* used(accountId), 15)
     }),
   )
 
