@@ -170,6 +170,8 @@ export class Allowance extends Context.Service<
     rebuild(snapshot: AllowanceSnapshot): Effect.Effect<"rebuilt" | "present" | "stale", StoreUnavailable>
     /** Drops the hash (its holds and settled markers stay), to be rebuilt. For a gap. */
     forget(customerId: CustomerId): Effect.Effect<void, StoreUnavailable>
+    /** Those of these customers that the store does not know. Costs little, so that all of them can be looked for often. */
+    absent(customers: ReadonlyArray<CustomerId>): Effect.Effect<ReadonlyArray<CustomerId>, StoreUnavailable>
     /** As the next admission will find it, due periods opened. */
     view(customerId: CustomerId): Effect.Effect<Option.Option<AllowanceView>, StoreUnavailable>
   }

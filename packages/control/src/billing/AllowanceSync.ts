@@ -8,7 +8,7 @@ import { rebuild } from "@berth/domain/Allowance/Rebuild"
 import { CustomerId } from "@berth/domain/Ids"
 import { type Taken, Work } from "@berth/domain/Work"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
+import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import { Hopeless } from "../Worker.ts"
 
@@ -39,12 +39,10 @@ export const sync = Effect.fn("AllowanceSync.sync")(function* (row: Taken) {
 export const heal = Effect.gen(function* () {
   const allowance = yield* Allowance
   const source = yield* AllowanceSource
-  const missing = yield* Effect.filter(
-    yield* source.customers,
-    (customerId) => Effect.map(allowance.view(customerId), Option.isNone),
-    { concurrency: 16 },
-  )
-  yield* Effect.forEach(missing, rebuild, { concurrency: 4, discard: true })
+  const missing = yield* allowance.absent(yield* source.customers)
+  const rebuilt = yield* Effect.forEach(missing, (customerId) => Effect.exit(rebuild(customerId)), { concurrency: 4 })
+  // One customer whose allowance can't be read keeps no other from theirs.
+  for (const exit of rebuilt) if (Exit.isFailure(exit)) return yield* Effect.failCause(exit.cause)
   if (missing.length > 0) yield* Effect.logInfo("Allowances rebuilt from Postgres", { customers: missing.length })
   return missing.length
 }).pipe(Effect.withSpan("AllowanceSync.heal"))

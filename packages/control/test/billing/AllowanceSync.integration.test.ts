@@ -1,7 +1,9 @@
 import { Allowance } from "@berth/domain/Allowance"
 import { AllowanceSource } from "@berth/domain/AllowanceSource"
+import { StoreUnavailable } from "@berth/domain/Errors"
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { SqlClient } from "effect/sql/SqlClient"
 import { Allowances } from "../../src/billing/Allowances.ts"
@@ -100,6 +102,26 @@ layer(world, { timeout: "60 seconds", excludeTestServices: true })("allowance ch
       assert.isTrue((yield* viewOf(one.accountId))?.terms.blocked)
       assert.deepInclude(yield* viewOf(two.accountId), { rev: 1, limit: 5_000_000 })
       assert.strictEqual(yield* AllowanceSync.heal, 0)
+    }),
+  )
+
+  it.effect("one customer who can't be rebuilt keeps no other from it", () =>
+    Effect.gen(function* () {
+      const allowance = yield* Allowance
+      const source = yield* AllowanceSource
+      const all = yield* source.customers
+      yield* Effect.forEach(all, allowance.forget)
+      const broken = AllowanceSource.of({
+        ...source,
+        snapshot: (id) =>
+          id === all[0]
+            ? Effect.fail(new StoreUnavailable({ store: "postgres", operation: "snapshot", cause: "unreadable" }))
+            : source.snapshot(id),
+      })
+      const healed = yield* Effect.exit(Effect.provideService(AllowanceSync.heal, AllowanceSource, broken))
+      assert.isTrue(Exit.isFailure(healed), "and it is told")
+      assert.isAbove(all.length, 2)
+      assert.deepStrictEqual(yield* allowance.absent(all), [all[0]])
     }),
   )
 })

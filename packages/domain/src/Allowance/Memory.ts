@@ -133,6 +133,9 @@ export const make: Effect.Effect<Allowance["Service"], never, UsageLog> = Effect
       for (const token of limits.get(customerId)?.terms.tokens ?? []) customers.delete(token)
       limits.delete(customerId)
     }),
+    absent: Effect.fn("Allowance.absent")(function* (asked) {
+      return asked.filter((customerId) => !limits.has(customerId))
+    }),
     view: Effect.fn("Allowance.view")(function* (customerId) {
       const now = yield* Clock.currentTimeMillis
       const limit = limits.get(customerId)

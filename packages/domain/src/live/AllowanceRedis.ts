@@ -2,6 +2,7 @@
  * Allowances in Redis, by scripts that decide what the pure rules decide (one contract suite and one model test both).
  * On an unreachable Redis every method fails: nothing is free.
  */
+import * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -109,6 +110,10 @@ export const layer: Layer.Layer<Allowance, never, RedisClient> = Layer.effect(
       forget: Effect.fn("Allowance.forget")((customerId: CustomerId) =>
         Effect.asVoid(run(Scripts.forget, [customerId])),
       ),
+      absent: Effect.fn("Allowance.absent")(function* (customers) {
+        const pages = Arr.chunksOf(customers, page)
+        return (yield* Effect.forEach(pages, (some) => run(Scripts.absent, some))).flat() as Array<CustomerId>
+      }),
       view: Effect.fn("Allowance.view")(function* (customerId) {
         const [now, entries] = (yield* run(Scripts.view, [customerId])) as [string, ReadonlyArray<string>]
         const hash: Record<string, string> = {}

@@ -184,6 +184,18 @@ redis.call('DEL', limitKey(ARGV[2]))
 `,
 )
 
+/** time, customers; answers those without a hash */
+export const absent = allowance(
+  "absent",
+  `
+local missing = {}
+for place = 2, #ARGV do
+  if redis.call('EXISTS', limitKey(ARGV[place])) == 0 then missing[#missing + 1] = ARGV[place] end
+end
+return missing
+`,
+)
+
 /** time, customer; answers the time and the hash */
 export const view = allowance(
   "view",

@@ -5,6 +5,7 @@ import * as Option from "effect/Option"
 import * as TestClock from "effect/testing/TestClock"
 import { monthsAfter } from "../../Allowance/Period.ts"
 import { Allowance } from "../../Allowance.ts"
+import { CustomerId } from "../../Ids.ts"
 import { UsageEvents } from "../../UsageEvents.ts"
 import { type Backend, testsOn } from "./AllowanceContract.ts"
 import {
@@ -41,7 +42,11 @@ export const allowanceChangesContract = (name: string, layer: Backend) =>
         assert.strictEqual(yield* pack(2), "skipped")
         assert.strictEqual(yield* pack(1), "skipped")
         assert.deepInclude(yield* view, { rev: 2, packs: 500, limit: 1_500 })
+        const another = CustomerId.make("another")
+        assert.deepStrictEqual(yield* allowance.absent([another, customer]), [another])
+        assert.deepStrictEqual(yield* allowance.absent([]), [])
         yield* allowance.forget(customer)
+        assert.deepStrictEqual(yield* allowance.absent([another, customer]), [another, customer])
         assert.strictEqual(yield* pack(3), "absent")
         assert.isTrue(Option.isNone(yield* allowance.view(customer)))
         assert.isTrue(Option.isNone(yield* allowance.customerOf("hash-1")))
