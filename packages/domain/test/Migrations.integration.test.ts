@@ -5,6 +5,7 @@ import { SqlClient } from "effect/sql/SqlClient"
 import * as Postgres from "../src/live/Postgres.ts"
 import { migrate } from "../src/Migrations.ts"
 import createSchema from "../src/migrations/0001_create_schema.ts"
+import addInstants from "../src/migrations/0002_add_instants.ts"
 import { emptyDatabase } from "../src/testing/FreshDatabase.ts"
 
 const onEmpty = <A, E>(test: Effect.Effect<A, E, SqlClient>) =>
@@ -19,7 +20,7 @@ describe("the schema", () => {
     onEmpty(
       Effect.gen(function* () {
         const runs = yield* Effect.all([migrate, migrate], { concurrency: "unbounded" })
-        assert.deepStrictEqual(runs.map((run) => run.length).sort(), [0, 2], "the second found nothing to do")
+        assert.deepStrictEqual(runs.map((run) => run.length).sort(), [0, 3], "the second found nothing to do")
       }),
     ),
   )
@@ -39,6 +40,27 @@ describe("the schema", () => {
         yield* migrate
         assert.deepEqual(yield* sql`SELECT paid_until FROM subscriptions`, [{ paid_until: 2_678_400_000 }])
         assert.deepEqual(yield* sql`SELECT reported_at FROM agents`, [{ reported_at: 0 }])
+      }),
+    ),
+  )
+
+  it.effect("0003 takes over how far each account's conversations had come", () =>
+    onEmpty(
+      Effect.gen(function* () {
+        const sql = yield* SqlClient
+        yield* upTo({
+          "0001_create_schema": createSchema as Effect.Effect<void, unknown, SqlClient>,
+          "0002_add_instants": addInstants as Effect.Effect<void, unknown, SqlClient>,
+        })
+        yield* sql`INSERT INTO accounts (id, kind, next_event_seq, created_at)
+                   VALUES ('ann', 'customer', 9, 1), ('bob', 'customer', 1, 1)`
+        yield* sql`INSERT INTO conversations (id, account_id, channel, state, created_at, updated_at)
+                   VALUES ('one', 'ann', 'web', '{"followed": 8}', 1, 1), ('two', 'ann', 'web', '{"followed": 5}', 1, 1)`
+        yield* migrate
+        assert.deepEqual(yield* sql`SELECT id, followed_seq AS followed FROM accounts ORDER BY id`, [
+          { id: "ann", followed: 5 },
+          { id: "bob", followed: 0 },
+        ])
       }),
     ),
   )

@@ -74,7 +74,8 @@ export class UsageReport extends Context.Service<
               coalesce(cached, 0)::bigint AS cached, coalesce(completion, 0)::bigint AS completion,
               tokens AS charged, estimated
             FROM ledger_entries
-            WHERE customer_id = ${id} AND kind IN ('usage', 'correction') ORDER BY id DESC LIMIT 20`
+            WHERE customer_id = ${id} AND kind IN ('usage', 'correction')
+            ORDER BY at DESC, id DESC LIMIT 20`
           return { days, recent }
         },
         Effect.mapError((cause) => new StoreUnavailable({ store: "postgres", operation: "usage", cause })),

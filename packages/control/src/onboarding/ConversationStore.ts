@@ -74,12 +74,22 @@ export class ConversationStore extends Context.Service<
       const listed = (rows: ReadonlyArray<{ readonly message: unknown }>) =>
         Effect.orDie(decodeMessages(rows.map((row) => row.message)))
 
+      /** By this, accounts that are behind are found without a look at every conversation. */
+      const noteFollowed = Effect.fn("ConversationStore.noteFollowed")(
+        (id: ConversationId) => sql`
+          UPDATE accounts a SET followed_seq = f.followed
+          FROM (SELECT account_id, min((state->>'followed')::bigint) AS followed FROM conversations
+                WHERE account_id = (SELECT account_id FROM conversations WHERE id = ${id}) GROUP BY account_id) f
+          WHERE a.id = f.account_id AND a.followed_seq <> f.followed`,
+      )
+
       return ConversationStore.of({
         create: Effect.fn("ConversationStore.create")(function* (id, accountId, state) {
           const now = yield* Clock.currentTimeMillis
           const json = JSON.stringify(yield* Effect.orDie(encodeState(state)))
           yield* sql`INSERT INTO conversations (id, account_id, channel, state, created_at, updated_at)
             VALUES (${id}, ${accountId}, ${state.channel}, ${json}::text::jsonb, ${now}, ${now})`
+          yield* noteFollowed(id)
         }),
         find: Effect.fn("ConversationStore.find")((id) =>
           Effect.flatMap(sql<Row>`${columns} WHERE id = ${id}`, stored),
@@ -98,6 +108,7 @@ export class ConversationStore extends Context.Service<
           const json = JSON.stringify(yield* Effect.orDie(encodeState(state)))
           yield* sql`UPDATE conversations SET state = ${json}::text::jsonb, version = version + 1, updated_at = ${now}
             WHERE id = ${id}`
+          yield* noteFollowed(id)
         }),
         append: Effect.fn("ConversationStore.append")(function* (id, messages) {
           const now = yield* Clock.currentTimeMillis
@@ -136,8 +147,8 @@ export class ConversationStore extends Context.Service<
           return row?.count ?? 0
         }),
         behind: sql<{ readonly id: ConversationId }>`
-          SELECT c.id FROM conversations c JOIN accounts a ON a.id = c.account_id
-          WHERE (c.state->>'followed')::bigint < a.next_event_seq - 1 ORDER BY c.updated_at LIMIT 100`.pipe(
+          SELECT c.id FROM accounts a JOIN conversations c ON c.account_id = a.id
+          WHERE a.followed_seq < a.next_event_seq - 1 AND (c.state->>'followed')::bigint < a.next_event_seq - 1 ORDER BY c.updated_at LIMIT 100`.pipe(
           Effect.map((rows) => rows.map((row) => row.id)),
           Effect.withSpan("ConversationStore.behind"),
         ),
