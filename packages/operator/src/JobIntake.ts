@@ -96,11 +96,9 @@ export class JobIntake extends Context.Service<
         const outcome = Result.isFailure(decoded)
           ? bury(whereUnreadable(decoded.failure))
           : settle(raw, decoded.success).pipe(
+              Effect.retry({ schedule: patience, times: fewTries, while: mayPass }),
               Effect.catchTag("SealBroken", ({ purpose, reason }) => bury(`envelope of ${purpose}: ${reason}`)),
-              Effect.catchIf(
-                (error) => error._tag === "Refused" && error.reason === "Invalid",
-                () => bury("the cluster refuses the Agent as invalid"),
-              ),
+              Effect.catchTag("Refused", ({ object, reason }) => bury(`the cluster refuses ${object}: ${reason}`)),
             )
         const done = yield* outcome.pipe(
           Effect.tapError((error) => Effect.logWarning("a job waits: it could not be settled", error)),
@@ -127,6 +125,14 @@ export class JobIntake extends Context.Service<
     }),
   )
 }
+
+/**
+ * A refusal may be about one job alone, so the line does not wait for its end: control pushes a buried job again after a
+ * minute, as long as nothing is reported of it.
+ */
+const fewTries = 5
+const mayPass = (error: { readonly _tag: string; readonly reason?: string }) =>
+  error._tag === "Refused" && error.reason !== "Invalid"
 
 /** For ever, up to 10 s apart. */
 const patience = Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("10 seconds")]).pipe(

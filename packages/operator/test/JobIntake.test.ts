@@ -4,7 +4,7 @@ import { JobQueue } from "@berth/domain/JobQueue"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { Cluster } from "../src/Cluster.ts"
+import { Cluster, Refused } from "../src/Cluster.ts"
 import { at } from "../src/Manifest.ts"
 import * as Operator from "../src/Operator.ts"
 import { ada, agentOf, jobText, operating, pushJob, reaches, secretValues, until, world } from "./World.ts"
@@ -61,6 +61,26 @@ describe("job intake", () => {
       yield* buried
       assert.isTrue(Option.isNone(yield* agentOf(ada)))
     }).pipe(Effect.provide(operating())),
+  )
+
+  it.effect("a job that the cluster goes on refusing is buried, and those behind it go on", () =>
+    Effect.gen(function* () {
+      const cluster = yield* Cluster
+      const refusing = Cluster.of({
+        ...cluster,
+        apply: (manifest, options) =>
+          manifest.kind === "Agent" && manifest.metadata.name === "ada"
+            ? Effect.fail(new Refused({ object: "Agent ada", reason: "Forbidden", message: "a policy says no" }))
+            : cluster.apply(manifest, options),
+      })
+      yield* Layer.build(Layer.provide(Operator.layer, Layer.succeed(Cluster)(refusing)))
+      const bob = CustomerId.make("bob")
+      yield* pushJob()
+      yield* pushJob({ customerId: bob })
+      yield* reaches(bob, "active")
+      assert.isTrue(Option.isNone(yield* agentOf(ada)))
+      yield* buried
+    }).pipe(Effect.scoped, Effect.provide(world())),
   )
 
   it.effect("puts back in line what an operator before it had taken", () =>
