@@ -121,7 +121,7 @@ layer(world, { timeout: "60 seconds", excludeTestServices: true })("allowance ch
       const healed = yield* Effect.exit(Effect.provideService(AllowanceSync.heal, AllowanceSource, broken))
       assert.isTrue(Exit.isFailure(healed), "and it is told")
       assert.isAbove(all.length, 2)
-      assert.deepStrictEqual(yield* allowance.absent(all), [all[0]])
+      assert.deepStrictEqual(yield* allowance.absent(all), all.slice(0, 1))
     }),
   )
 })

@@ -231,21 +231,23 @@ layer(world, { timeout: "60 seconds", excludeTestServices: true })("the recorder
     Effect.gen(function* () {
       const sql = yield* SqlClient
       const source = yield* AllowanceSource
-      const ids = [(yield* customer()).accountId, (yield* customer()).accountId]
+      const odd = (yield* customer()).accountId
+      const fine = (yield* customer()).accountId
+      const ids = [odd, fine]
       const [{ end } = { end: 0 }] = yield* sql<{ end: number }>`
         SELECT max(ends_at) AS end FROM allowance_periods WHERE ${sql.in("customer_id", ids)}`
       yield* TestClock.setTime(end)
       const failing = Effect.provideService(
         Effect.exit(Periods.open),
         AllowanceSource,
-        AllowanceSource.of({ ...source, snapshot: (id) => (id === ids[0] ? Effect.die("odd") : source.snapshot(id)) }),
+        AllowanceSource.of({ ...source, snapshot: (id) => (id === odd ? Effect.die("odd") : source.snapshot(id)) }),
       )
       assert.isTrue(Exit.isFailure(yield* failing), "and it is told")
       const opened = yield* sql<{ id: string }>`
         SELECT customer_id AS id FROM allowance_periods WHERE number = 1 AND ${sql.in("customer_id", ids)}`
       assert.deepStrictEqual(
         opened.map(({ id }) => id),
-        [ids[1]],
+        [fine],
       )
       yield* Periods.open
     }),
