@@ -95,16 +95,23 @@ export class Lead extends Context.Service<
           Effect.catch(() => Effect.succeed(false)),
         )
 
-        /** Completes when the lead is lost. */
+        /**
+         * Completes when the lead is lost. A renewal counts from when it was sent, since others may have seen it right then;
+         * one that gets no answer is not waited for beyond the time to give up.
+         */
         const keep = Effect.gen(function* () {
-          let renewed = yield* Clock.currentTimeMillis
-          while (true) {
-            yield* Effect.sleep(renewEvery)
-            const ours = yield* attempt.pipe(Effect.catch(() => Effect.succeedNone))
-            const now = yield* Clock.currentTimeMillis
-            if (Option.isSome(ours) && !ours.value) return
-            if (Option.isSome(ours)) renewed = now
-            if (now - renewed >= giveUpAfter) return
+          let renewed = seen?.at ?? 0
+          const left = Effect.map(Clock.currentTimeMillis, (now) => Math.max(0, renewed + giveUpAfter - now))
+          while ((yield* left) > 0) {
+            yield* Effect.sleep(Math.min(renewEvery, yield* left))
+            const ours = yield* attempt.pipe(
+              Effect.timeoutOption(yield* left),
+              Effect.map(Option.flatten),
+              Effect.catch(() => Effect.succeedNone),
+            )
+            if (Option.isNone(ours)) continue
+            if (!ours.value) return
+            renewed = seen?.at ?? renewed
           }
         })
 
@@ -113,7 +120,7 @@ export class Lead extends Context.Service<
           const lease = yield* read
           if (at(lease, "spec", "holderIdentity") !== me) return
           yield* cluster.merge(ref, hold(lease.metadata.resourceVersion, null, yield* Clock.currentTimeMillis))
-        }).pipe(Effect.ignore)
+        }).pipe(Effect.timeoutOption("3 seconds"), Effect.ignore)
         yield* Effect.addFinalizer(() => giveBack)
 
         return Lead.of({

@@ -75,4 +75,22 @@ describe("the lead", () => {
       assert.deepStrictEqual(log, ["first begins", "first ends", "second begins"])
     }).pipe(Effect.provide(layerMemory())),
   )
+
+  it.effect("is given up in time though the cluster takes a renewal and never answers", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const cluster = yield* Cluster
+      let silent = false
+      const mute = <A, E>(effect: Effect.Effect<A, E>) => Effect.suspend(() => (silent ? Effect.never : effect))
+      yield* candidate("first", log, {
+        ...cluster,
+        get: (ref) => mute(cluster.get(ref)),
+        merge: (ref, patch) => mute(cluster.merge(ref, patch)),
+      })
+      yield* TestClock.adjust("20 seconds")
+      silent = true
+      yield* TestClock.adjust("7 seconds")
+      assert.deepStrictEqual(log, ["first begins", "first ends"])
+    }).pipe(Effect.provide(layerMemory())),
+  )
 })
