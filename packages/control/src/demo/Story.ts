@@ -91,6 +91,7 @@ const talk = Effect.fn("Story.talk")(function* (origin: string, bot: string, tex
 
 export const tellStory = Effect.fn("Story.tellStory")(function* (options: Options) {
   const { origin, proxyOrigin, botUsername } = options
+  const live = `Your agent is live! Message @${botUsername}`
   const session = yield* step(
     "A visitor opens the page",
     Effect.gen(function* () {
@@ -151,6 +152,7 @@ export const tellStory = Effect.fn("Story.tellStory")(function* (options: Option
     "The operator makes their namespace, secret, quota, policy and deployment, and waits for Ready",
     Effect.gen(function* () {
       const active = yield* inbox.waitFor("active agent", isA("active"), "60 seconds")
+      yield* check(active.text === live, `the page was told: ${active.text}`)
       const steps = inbox.seen().filter(isA("step"))
       for (const wanted of ["Namespace", "Secret", "Quota", "NetworkPolicy", "Deployment"])
         yield* check(
@@ -167,7 +169,7 @@ export const tellStory = Effect.fn("Story.tellStory")(function* (options: Option
       const mail = yield* eventually(
         Effect.gen(function* () {
           const mails = yield* get(`${origin}/dev/mail`, Mails)
-          const found = mails.filter((one) => one.to === email && one.text.includes(`@${botUsername}`))
+          const found = mails.filter((one) => one.to === email && one.text.includes(live))
           yield* check(found.length > 0, "no mail came")
           yield* check(found.length === 1, `${found.length} mails came instead of one`)
           return found[0]

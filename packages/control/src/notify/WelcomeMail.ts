@@ -1,5 +1,6 @@
 /** The mail that says an agent is live: where to talk to it, what was bought, where help is. Pure. */
 import { headline, type SoldTierId, tiers } from "@berth/domain/Tiers"
+import { liveWords } from "./LiveWords.ts"
 import type { Mail } from "./Mailer.ts"
 
 export interface Welcome {
@@ -19,7 +20,7 @@ const escape = (text: string): string =>
 const grouped = (tokens: number): string => tokens.toLocaleString("en-US")
 
 export const welcomeMail = ({ id, to, botUsername, tier, botUrl, usageUrl }: Welcome): Mail => {
-  const live = `Your agent is live! Message @${botUsername}`
+  const live = liveWords(botUsername)
   const offer = headline(tiers[tier])
   const allowance = `${grouped(tiers[tier].monthlyTokens)} tokens a month`
   const help = "Something not right? Reply to this mail and a person answers."

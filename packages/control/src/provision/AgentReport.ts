@@ -8,6 +8,7 @@ import type { Desired } from "@berth/domain/Jobs"
 import type { OrderId } from "@berth/domain/Ids"
 import { mayFollow, type Phase, type Step } from "@berth/domain/Lifecycle"
 import type { NewCustomerEvent } from "../notify/CustomerEvents.ts"
+import { liveWords } from "../notify/LiveWords.ts"
 
 export interface Failure {
   readonly reason: string
@@ -74,7 +75,7 @@ const tellOf = (agent: AgentState, event: AgentEvent): Report["tell"] => {
   switch (phase) {
     case "active": {
       const { botUsername } = agent.desired.telegram
-      const text = `Your agent is live! Message @${botUsername}`
+      const text = liveWords(botUsername)
       return { sourceId: source("active"), event: { _tag: "active", botUsername, text } }
     }
     case "suspended":

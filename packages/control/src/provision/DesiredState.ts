@@ -2,11 +2,9 @@
  * What an agent should be, and how a change moves it. Pure: the first state follows from the order and the sealed secrets,
  * every later one from the state before and one change. A change that alters nothing makes no new generation.
  */
-import type { Desired, JobReason, SecretPurpose } from "@berth/domain/Jobs"
+import type { Desired, JobReason } from "@berth/domain/Jobs"
 import type { SuspensionReason } from "@berth/domain/Lifecycle"
 import { type ModelId, type SoldTierId, tiers } from "@berth/domain/Tiers"
-
-export const secretPurposes: ReadonlyArray<SecretPurpose> = ["proxyToken", "botToken", "gatewayToken"]
 
 export interface Ordered {
   readonly tier: SoldTierId

@@ -3,7 +3,6 @@
  * the service does not start. Stripe being away looks like "not paid as far as we know": the caller asks again.
  */
 import { createHash, timingSafeEqual } from "node:crypto"
-import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import { HttpApiBuilder } from "effect/http-api"
 import * as Layer from "effect/Layer"
@@ -22,9 +21,6 @@ export const bearerLayer = (token: Redacted.Redacted<string>): Layer.Layer<Servi
         ? handle
         : Effect.fail(new Unauthorized({ message: "This needs the service's bearer token." })),
   })
-
-/** Reads `SERVICE_TOKEN`. */
-export const bearerLayerConfig = Layer.unwrap(Effect.map(Config.Redacted("SERVICE_TOKEN"), bearerLayer))
 
 const handlers = HttpApiBuilder.group(
   InternalApi,

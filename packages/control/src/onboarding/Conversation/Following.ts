@@ -1,12 +1,11 @@
 /** After payment: what happens to the agent, told as it happens, up to "Your agent is live!". */
 import type { CustomerEvent } from "../../api/Events.ts"
+import { liveWords } from "../../notify/LiveWords.ts"
 import { choices, type Outcome, type Reply, type State } from "./State.ts"
 
 const say = (statement: string, cards: Reply["cards"] = []): ReadonlyArray<Reply> => [
   { statement, question: "", cards },
 ]
-
-export const liveWords = (username: string): string => `Your agent is live! Message @${username}`
 
 /** Takes one customer event; events come in order and each once. */
 export const told = (before: State, event: CustomerEvent): Outcome => {
