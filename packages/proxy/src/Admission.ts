@@ -6,18 +6,23 @@
  */
 import { Allowance, type Admission as Decision, type Ask } from "@berth/domain/Allowance"
 import type { AllowanceSource } from "@berth/domain/AllowanceSource"
+import { StoreUnavailable } from "@berth/domain/Errors"
 import type { CustomerId, RequestId } from "@berth/domain/Ids"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
 import * as Random from "effect/Random"
 import type { Caller } from "./Authenticate.ts"
 import {
   AgentBlocked,
   AgentPaused,
+  BackgroundLimitReached,
+  DailyLimitReached,
   InvalidToken,
   RateLimited,
   RecordingBehind,
@@ -26,15 +31,19 @@ import {
   TokenRevoked,
   UsageLimitReached,
 } from "./Errors.ts"
+import * as Metrics from "./Metrics.ts"
 import { Settings } from "./Settings.ts"
 import { Settlement } from "./Settlement.ts"
 import * as Standing from "./Standing.ts"
+import { stopRefusal } from "./Stops.ts"
 
 export type Admitted = Extract<Decision, { _tag: "Admitted" }>
 
 export interface Asking {
   readonly caller: Caller
   readonly requestId: RequestId
+  readonly model: string
+  readonly background: boolean
   readonly prompt: number
   readonly completion: number
   readonly floor: number
@@ -48,6 +57,12 @@ const refusalOf = (decision: Exclude<Decision, Held>, url: string): Refusal => {
   switch (decision._tag) {
     case "Exhausted":
       return new UsageLimitReached({ limit: decision.limit, resetsAt: decision.periodEnd, topUpUrl: url })
+    case "DailyCapped":
+      return new DailyLimitReached({ cap: decision.cap, resetsAt: decision.resetsAt, url })
+    case "BackgroundCapped":
+      return new BackgroundLimitReached({ cap: decision.cap, resetsAt: decision.periodEnd, url })
+    case "Stopped":
+      return stopRefusal(decision.what, url)
     case "Revoked":
       return new TokenRevoked()
     case "Paused":
@@ -58,6 +73,8 @@ const refusalOf = (decision: Exclude<Decision, Held>, url: string): Refusal => {
       return new ServiceEnded({ serviceUntil: decision.serviceUntil, url })
     case "Backlogged":
       return new RecordingBehind()
+    case "Ended":
+      return new StoreUnavailable({ store: "redis", operation: "admit", cause: "asked for again after it had ended" })
     case "Absent":
       return new InvalidToken()
   }
@@ -93,6 +110,9 @@ export class Admission extends Context.Service<
         const { allowanceWait, publicUrl } = yield* Settings
         const { rebuild } = yield* Standing.make
         const scope = yield* Effect.scope
+        const clock = yield* Clock.Clock
+        const context = yield* Effect.context<never>()
+        const waited = Metric.withAttributes(Metrics.waitSeconds, { for: "allowance" })
         const lines = new Map<CustomerId, Line>()
         settlement.onFreed((customerId) => {
           lines.get(customerId)?.woken.openUnsafe()
@@ -116,14 +136,22 @@ export class Admission extends Context.Service<
               : Effect.fail(refusalOf(decision, `${publicUrl}/usage`))
           })
 
-        /** Asks again for those in a line, in order, skipping whoever needs at least as much as one just told to wait. */
+        /**
+         * Asks again for those in a line, in order, skipping whoever needs at least as much as one just told to wait. A
+         * background turn may wait for room under its own cap, so it speaks for its own kind alone.
+         */
         const serve = Effect.fnUntraced(function* (line: Line) {
           let refused = Number.POSITIVE_INFINITY
+          let refusedBackground = Number.POSITIVE_INFINITY
           for (const waiter of line.waiters) {
-            if (waiter.least >= refused || Deferred.isDoneUnsafe(waiter.outcome)) continue
+            const { background } = waiter.ask
+            const limit = background ? Math.min(refused, refusedBackground) : refused
+            if (waiter.least >= limit || Deferred.isDoneUnsafe(waiter.outcome)) continue
             const exit = yield* Effect.exit(askOnce(waiter.ask))
-            if (Exit.isSuccess(exit) && exit.value._tag === "Busy") refused = waiter.least
-            else {
+            if (Exit.isSuccess(exit) && exit.value._tag === "Busy") {
+              if (background) refusedBackground = waiter.least
+              else refused = waiter.least
+            } else {
               line.waiters.delete(waiter)
               const taken = Deferred.doneUnsafe(waiter.outcome, exit as Exit.Exit<Admitted, Refusal>)
               if (!taken && Exit.isSuccess(exit)) yield* giveBack(exit.value as Admitted)
@@ -161,6 +189,7 @@ export class Admission extends Context.Service<
           const outcome = Deferred.makeUnsafe<Admitted, Refusal>()
           const waiter: Waiter = { ask, least: ask.prompt + Math.min(ask.completion, ask.floor), outcome }
           const line = yield* join(waiter)
+          const since = clock.currentTimeMillisUnsafe()
           // Whoever completes the outcome first decides; one that comes too late gives its hold back.
           const enough = Effect.andThen(
             Deferred.fail(outcome, new RateLimited({ what: "allowance" })),
@@ -173,7 +202,12 @@ export class Admission extends Context.Service<
             Effect.timeoutOrElse({ duration: allowanceWait, orElse: () => enough }),
             Effect.interruptible,
             Effect.onInterrupt(() => abandon),
-            Effect.ensuring(Effect.sync(() => line.waiters.delete(waiter))),
+            Effect.ensuring(
+              Effect.sync(() => {
+                line.waiters.delete(waiter)
+                waited.updateUnsafe((clock.currentTimeMillisUnsafe() - since) / 1_000, context)
+              }),
+            ),
           )
         })
 
@@ -182,9 +216,9 @@ export class Admission extends Context.Service<
 
         return {
           // Not interruptible but while it waits: a hold that the store has taken must reach the one who concludes it.
-          admit: ({ caller, requestId, prompt, completion, floor }) => {
+          admit: ({ caller, ...asked }) => {
             const { customerId, tokenHash } = caller
-            const ask: Ask = { customerId, tokenHash, requestId, attempt: 1, prompt, completion, floor }
+            const ask: Ask = { ...asked, customerId, tokenHash, attempt: 1 }
             return Effect.uninterruptible(
               Effect.flatMap(askOnce(ask), (decision) =>
                 decision._tag === "Busy" ? wait(ask) : Effect.succeed(decision),

@@ -1,6 +1,7 @@
 /**
- * Step 1: whose request is this? A malformed token is refused without asking anyone; a known one costs no round trip.
- * Says nothing about the token still being live: admission decides that. On a store away: fails, never lets pass.
+ * Step 1: whose request is this? What can be no token is refused without asking anyone, and told what it looks like; a
+ * known one costs no round trip; the others are looked up, within bounds (`LookUps`). Says nothing about the token still
+ * being live: admission decides that. On a store away: fails, never lets pass. No token is ever echoed.
  */
 import { Allowance } from "@berth/domain/Allowance"
 import { AllowanceSource } from "@berth/domain/AllowanceSource"
@@ -11,8 +12,12 @@ import type { TierId } from "@berth/domain/Tiers"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
-import { InvalidToken } from "./Errors.ts"
+import type { Origin } from "./ClientAddress.ts"
+import { ForeignKey, InvalidToken, TokenMistyped, type TooManyBadTokens } from "./Errors.ts"
+import * as LookUps from "./LookUps.ts"
+import * as Metrics from "./Metrics.ts"
 import * as Standing from "./Standing.ts"
 
 export interface Caller {
@@ -24,12 +29,30 @@ export interface Caller {
 
 /** Callers kept in memory; the least recently seen go first. */
 const capacity = 50_000
+/** Keys of other services begin so: Kimi, OpenAI, Anthropic and others; Groq; xAI; Google; GitHub. */
+const foreign = /^(?:sk-|gsk_|xai-|AIza|gh[pousr]_)/
+
+/** What a text that can be no token looks like. */
+const faultOf = (token: string | undefined): InvalidToken | TokenMistyped | ForeignKey =>
+  token === undefined
+    ? new InvalidToken()
+    : foreign.test(token)
+      ? new ForeignKey()
+      : token.startsWith("bth_")
+        ? new TokenMistyped()
+        : new InvalidToken()
+
+/** Everything that can be wrong with a token here. */
+export type TokenFault = InvalidToken | TokenMistyped | ForeignKey | TooManyBadTokens
 
 export class Authenticate extends Context.Service<
   Authenticate,
   {
-    /** Takes the `Authorization` header. */
-    caller(authorization: string | undefined): Effect.Effect<Caller, InvalidToken | StoreUnavailable>
+    /** Takes the `Authorization` header. `origin` is asked for unknown tokens alone. */
+    caller(
+      authorization: string | undefined,
+      origin: () => Origin,
+    ): Effect.Effect<Caller, TokenFault | StoreUnavailable>
     /** Remembers the tier that admission found. */
     learn(caller: Caller, tier: TierId): void
   }
@@ -50,23 +73,31 @@ export class Authenticate extends Context.Service<
         return caller
       }
 
-      const lookUp = Effect.fn("Authenticate.lookUp")(function* (tokenHash: string) {
+      const count = ({ _tag: reason }: TokenFault | StoreUnavailable) =>
+        reason === "StoreUnavailable"
+          ? Effect.void
+          : Metric.update(Metric.withAttributes(Metrics.badTokens, { reason }), 1)
+
+      const find = Effect.fn("Authenticate.find")(function* (tokenHash: string) {
         const cached = yield* allowance.customerOf(tokenHash)
         const customer = Option.isSome(cached) ? cached : yield* source.customerOf(tokenHash)
-        if (Option.isNone(customer)) return yield* new InvalidToken()
+        if (Option.isNone(customer)) return undefined
         const customerId = customer.value
         const view = yield* standing.view(customerId)
-        if (Option.isNone(view)) return yield* new InvalidToken()
-        return remember({ customerId, tokenHash, tier: view.value.terms.tier })
+        return Option.isNone(view) ? undefined : remember({ customerId, tokenHash, tier: view.value.terms.tier })
       })
 
+      const lookUp = yield* LookUps.make(find)
+
       return {
-        caller: (authorization) => {
+        caller: (authorization, origin) => {
           const token = bearerOf(authorization)
-          if (token === undefined || !isWellFormed(token)) return Effect.fail(new InvalidToken())
+          if (token === undefined || !isWellFormed(token)) return Effect.tapError(Effect.fail(faultOf(token)), count)
           const tokenHash = hashOf(token)
           const caller = known.get(tokenHash)
-          return caller === undefined ? lookUp(tokenHash) : Effect.succeed(remember(caller))
+          return caller === undefined
+            ? Effect.tapError(lookUp(tokenHash, origin), count)
+            : Effect.succeed(remember(caller))
         },
         learn: (caller, tier) => {
           remember({ ...caller, tier })

@@ -4,10 +4,12 @@
  * on for a bound, then cancelled and estimated, in the background. Invariant: each admitted hold is concluded once.
  */
 import type { Hold } from "@berth/domain/Allowance"
+import { models } from "@berth/domain/Tiers"
 import type { Usage } from "@berth/domain/Usage"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import type * as Duration from "effect/Duration"
+import type { Calibration } from "./Calibration.ts"
 import type { Call } from "./Call.ts"
 import type { Checked } from "./Check.ts"
 import * as Metrics from "./Metrics.ts"
@@ -25,25 +27,54 @@ export interface Passage {
   call: Call | undefined
 }
 
-/** Tokens per byte of text, typical of prose and code. */
-const tokensPerByte = 0.25
+/** A token for so many bytes of text: fewer tokens than nearly any text has, so that nobody pays for more than was made. */
+const bytesPerToken = 6
 
-/** PURE. */
+/** From what was seen alone. PURE. */
 export const estimate = (checked: Checked, completion: number, textBytes: number): Usage => ({
   prompt: checked.likelyPrompt,
   cached: 0,
-  completion: Math.min(completion, Math.ceil(textBytes * tokensPerByte)),
+  completion: Math.min(completion, Math.floor(textBytes / bytesPerToken)),
   reasoning: 0,
 })
+
+const kinds = ["prompt", "cached", "completion", "reasoning"] as const
+
+/** Nothing that a model reads or writes is longer than its context: a report of more is none. */
+const believable = (usage: Usage | undefined, { model }: Checked): Usage | undefined =>
+  usage !== undefined && Math.max(...kinds.map((kind) => usage[kind])) <= models[model].contextTokens
+    ? usage
+    : undefined
+
+/**
+ * What an answered call is counted at, and whether by estimate. A report in the midst of an answer that broke off says
+ * what the prompt was, and of the completion the least. PURE.
+ */
+export const countOf = (
+  call: Pick<Call, "usage" | "counted" | "ending" | "textBytes">,
+  checked: Checked,
+  completion: number,
+): { readonly usage: Usage; readonly estimated: boolean } => {
+  const reported = believable(call.usage, checked)
+  const guess = estimate(checked, completion, call.textBytes)
+  if (reported === undefined) return { usage: guess, estimated: true }
+  if (call.counted || call.ending?._tag === "Complete") return { usage: reported, estimated: false }
+  return { usage: { ...reported, completion: Math.max(reported.completion, guess.completion) }, estimated: true }
+}
 
 const over = (call: Call): Effect.Effect<void> =>
   Effect.callback((resume) => {
     call.whenOver(() => resume(Effect.void))
   })
 
+export interface Concluding {
+  readonly settlement: Settlement["Service"]
+  readonly calibration: Calibration["Service"]
+  readonly hangUpDrain: Duration.Duration
+}
+
 export const conclude = (
-  settlement: Settlement["Service"],
-  hangUpDrain: Duration.Duration,
+  { settlement, calibration, hangUpDrain }: Concluding,
   passage: Passage,
 ): Effect.Effect<void> => {
   const { hold, checked, call } = passage
@@ -57,16 +88,13 @@ export const conclude = (
     if (!call.sent || call.ending?._tag === "Refused" || call.ending?._tag === "Failed") {
       return settlement.giveBack(hold)
     }
-    const reported = call.usage
-    const usage = reported ?? estimate(checked, passage.completion, call.textBytes)
-    const settled = settlement.settle({
-      hold,
-      model: checked.model,
-      usage,
-      estimated: reported === undefined,
-      traceId: passage.traceId,
-    })
-    return Effect.andThen(settled, measure(checked.model, usage, reported === undefined))
+    const { usage, estimated } = countOf(call, checked, passage.completion)
+    // Of what was not counted nothing can be learnt, least of all from our own estimate.
+    if (!estimated && checked.profile !== undefined && usage.prompt > 0) {
+      calibration.learn(hold.customerId, checked.model, checked.profile, usage.prompt)
+    }
+    const settled = settlement.settle({ hold, model: checked.model, usage, estimated, traceId: passage.traceId })
+    return Effect.andThen(settled, measure(checked.model, usage, estimated))
   })
   if (call.ending !== undefined) return Effect.andThen(free, count)
 
@@ -83,8 +111,6 @@ export const conclude = (
     ),
   )
 }
-
-const kinds = ["prompt", "cached", "completion", "reasoning"] as const
 
 const measure = Effect.fnUntraced(function* (model: string, usage: Usage, estimated: boolean) {
   for (const kind of kinds) {

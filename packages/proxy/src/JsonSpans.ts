@@ -26,13 +26,13 @@ export const maxDepth = 128
 /** Objects whose members are listed may have so many: enough for any client, too few to keep the process busy. */
 export const maxMembers = 256
 
-const quote = 0x22
+export const quote = 0x22
 const backslash = 0x5c
 const colon = 0x3a
 const comma = 0x2c
-const openBrace = 0x7b
+export const openBrace = 0x7b
 const closeBrace = 0x7d
-const openBracket = 0x5b
+export const openBracket = 0x5b
 const closeBracket = 0x5d
 
 /** 1 for bytes that end the fast path within a string: the quote, the backslash and control characters. */
@@ -49,7 +49,23 @@ const isHex = (byte: number): boolean =>
   (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x46) || (byte >= 0x61 && byte <= 0x66)
 const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39
 
-const malformed = -1
+/** In the place of an offset: what stands there is no JSON, or whoever was told of it wants no more. */
+export const malformed = -1
+
+/**
+ * Told of each member of an object as it is scanned, its key's text between the quotes at `keyFrom` to `keyTo`. Skips the
+ * value, by one of the functions below, and returns the offset after it. So a whole body is looked into in one pass.
+ */
+export type OnMember = (
+  keyFrom: number,
+  keyTo: number,
+  valueFrom: number,
+  depth: number,
+  /** The key is written with escapes, so its text is not its name. */
+  escaped: boolean,
+) => number
+/** The same for each element of an array. */
+export type OnElement = (from: number, depth: number) => number
 
 /** Each `skip` takes the offset of a token's first byte and returns the offset after it, or `malformed`. */
 const skipSpace = (bytes: Uint8Array, from: number): number => {
@@ -65,6 +81,16 @@ const skipString = (bytes: Uint8Array, from: number): number => {
   const end = bytes.length
   let at = from + 1
   for (;;) {
+    while (
+      at + 4 <= end &&
+      ((special[bytes[at] as number] as number) |
+        (special[bytes[at + 1] as number] as number) |
+        (special[bytes[at + 2] as number] as number) |
+        (special[bytes[at + 3] as number] as number)) ===
+        0
+    ) {
+      at += 4
+    }
     while (at < end && special[bytes[at] as number] === 0) at++
     const byte = bytes[at]
     if (byte === quote) return at + 1
@@ -96,43 +122,50 @@ const skipNumber = (bytes: Uint8Array, from: number): number => {
   return at
 }
 
-const literals = ["true", "false", "null"].map((text) => new TextEncoder().encode(text))
+const encoder = new TextEncoder()
+const literals = new Map(["true", "false", "null"].map((text) => [text.charCodeAt(0), encoder.encode(text)]))
 
-const skipLiteral = (bytes: Uint8Array, from: number): number => {
-  for (const literal of literals) {
-    if (literal.every((byte, index) => bytes[from + index] === byte)) return from + literal.length
-  }
-  return malformed
+/** Whether a text stands at an offset. */
+const standsAt = (bytes: Uint8Array, from: number, text: Uint8Array): boolean => {
+  for (let at = 0; at < text.length; at++) if (bytes[from + at] !== text[at]) return false
+  return true
 }
 
-const skipValue = (bytes: Uint8Array, from: number, depth: number): number => {
+const skipLiteral = (bytes: Uint8Array, from: number): number => {
+  const literal = literals.get(bytes[from] ?? 0)
+  return literal !== undefined && standsAt(bytes, from, literal) ? from + literal.length : malformed
+}
+
+export const skipValue = (bytes: Uint8Array, from: number, depth: number): number => {
   const byte = bytes[from]
   if (byte === quote) return skipString(bytes, from)
-  if (byte === openBrace) return eachMember(bytes, from, depth, undefined)
-  if (byte === openBracket) return eachElement(bytes, from, depth, undefined)
+  if (byte === openBrace) return skipObject(bytes, from, depth)
+  if (byte === openBracket) return skipArray(bytes, from, depth)
   if (byte === 0x2d || isDigit(byte ?? 0)) return skipNumber(bytes, from)
   return skipLiteral(bytes, from)
 }
 
-const eachMember = (bytes: Uint8Array, from: number, depth: number, found: Array<Member> | undefined): number => {
+/** `from` is the offset of its opening brace, `depth` how deep it stands itself. */
+export const skipObject = (bytes: Uint8Array, from: number, depth: number, onMember?: OnMember): number => {
   if (depth >= maxDepth) return malformed
   let at = skipSpace(bytes, from + 1)
   if (bytes[at] === closeBrace) return at + 1
   for (;;) {
     if (bytes[at] !== quote) return malformed
-    const keyFrom = at
-    const keyTo = skipString(bytes, at)
-    if (keyTo === malformed) return malformed
-    at = skipSpace(bytes, keyTo)
+    const keyFrom = at + 1
+    let keyTo = keyFrom
+    while (special[bytes[keyTo] ?? 0] === 0) keyTo++
+    const escaped = bytes[keyTo] !== quote
+    if (escaped) keyTo = skipString(bytes, at) - 1
+    if (keyTo < keyFrom) return malformed
+    at = skipSpace(bytes, keyTo + 1)
     if (bytes[at] !== colon) return malformed
     const valueFrom = skipSpace(bytes, at + 1)
-    at = skipValue(bytes, valueFrom, depth + 1)
+    at =
+      onMember === undefined
+        ? skipValue(bytes, valueFrom, depth + 1)
+        : onMember(keyFrom, keyTo, valueFrom, depth + 1, escaped)
     if (at === malformed) return malformed
-    if (found !== undefined) {
-      if (found.length === maxMembers) return malformed
-      const key = textOf(bytes, { from: keyFrom + 1, to: keyTo - 1 })
-      found.push({ key, escaped: key.includes("\\"), from: keyFrom, valueFrom, to: at })
-    }
     at = skipSpace(bytes, at)
     if (bytes[at] === closeBrace) return at + 1
     if (bytes[at] !== comma) return malformed
@@ -140,15 +173,14 @@ const eachMember = (bytes: Uint8Array, from: number, depth: number, found: Array
   }
 }
 
-const eachElement = (bytes: Uint8Array, from: number, depth: number, found: Array<Span> | undefined): number => {
+/** `from` is the offset of its opening bracket, `depth` how deep it stands itself. */
+export const skipArray = (bytes: Uint8Array, from: number, depth: number, onElement?: OnElement): number => {
   if (depth >= maxDepth) return malformed
   let at = skipSpace(bytes, from + 1)
   if (bytes[at] === closeBracket) return at + 1
   for (;;) {
-    const valueFrom = at
-    at = skipValue(bytes, at, depth + 1)
+    at = onElement === undefined ? skipValue(bytes, at, depth + 1) : onElement(at, depth + 1)
     if (at === malformed) return malformed
-    found?.push({ from: valueFrom, to: at })
     at = skipSpace(bytes, at)
     if (bytes[at] === closeBracket) return at + 1
     if (bytes[at] !== comma) return malformed
@@ -156,31 +188,29 @@ const eachElement = (bytes: Uint8Array, from: number, depth: number, found: Arra
   }
 }
 
-/** The members of the object that the whole text is; undefined if the text is anything else. The bytes must be valid UTF-8. */
-export const membersOf = (bytes: Uint8Array): ReadonlyArray<Member> | undefined => {
+/** Whether these bytes are exactly a text. */
+export const isText = (bytes: Uint8Array, from: number, to: number, text: Uint8Array): boolean =>
+  to - from === text.length && standsAt(bytes, from, text)
+
+/**
+ * The members of the object that the whole text is, their values skipped by `skip`; undefined if the text is anything
+ * else, has more of them than `maxMembers`, or `skip` gave up. The bytes must be valid UTF-8.
+ */
+export const membersOf = (
+  bytes: Uint8Array,
+  skip: (key: string, from: number, depth: number) => number = (_key, from, depth) => skipValue(bytes, from, depth),
+): ReadonlyArray<Member> | undefined => {
   const from = skipSpace(bytes, 0)
   if (bytes[from] !== openBrace) return undefined
   const members: Array<Member> = []
-  const to = eachMember(bytes, from, 0, members)
+  const to = skipObject(bytes, from, 0, (keyFrom, keyTo, valueFrom, depth, escaped) => {
+    if (members.length === maxMembers) return malformed
+    const key = textOf(bytes, { from: keyFrom, to: keyTo })
+    const end = skip(key, valueFrom, depth)
+    if (end !== malformed) members.push({ key, escaped, from: keyFrom - 1, valueFrom, to: end })
+    return end
+  })
   return to !== malformed && skipSpace(bytes, to) === bytes.length ? members : undefined
-}
-
-/** Whether a value within text that was scanned before is an array with something in it. */
-export const isFilledArray = (bytes: Uint8Array, from: number): boolean =>
-  bytes[from] === openBracket && bytes[skipSpace(bytes, from + 1)] !== closeBracket
-
-/** The members of an object within text that was scanned before; undefined if the value there is no object. */
-export const membersAt = (bytes: Uint8Array, from: number): ReadonlyArray<Member> | undefined => {
-  if (bytes[from] !== openBrace) return undefined
-  const members: Array<Member> = []
-  return eachMember(bytes, from, 0, members) === malformed ? undefined : members
-}
-
-/** The elements of an array within text that was scanned before; undefined if the value there is no array. */
-export const elementsAt = (bytes: Uint8Array, from: number): ReadonlyArray<Span> | undefined => {
-  if (bytes[from] !== openBracket) return undefined
-  const elements: Array<Span> = []
-  return eachElement(bytes, from, 0, elements) === malformed ? undefined : elements
 }
 
 // A byte order mark is a character like others: dropped, it would make another name of a member's.

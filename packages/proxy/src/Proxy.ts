@@ -1,8 +1,8 @@
 /**
  * The token-proxy as layers: `routes` on any router, `layer` with its own public server. Needs Allowance, AllowanceSource,
- * Kimi and Settings. On SIGTERM it stops accepting, lets streams end within a bound, then settles what is left.
+ * Calibrations, Switches, Kimi and Settings. On SIGTERM it stops accepting, lets streams end within a bound, then settles
+ * what is left.
  */
-import { createServer, type Server } from "node:http"
 import { Allowance } from "@berth/domain/Allowance"
 import * as Listen from "@berth/domain/Listen"
 import * as Ops from "@berth/domain/Ops"
@@ -13,46 +13,49 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import * as Layer from "effect/Layer"
 import { Admission } from "./Admission.ts"
 import { Authenticate } from "./Authenticate.ts"
+import * as BalanceWatch from "./BalanceWatch.ts"
+import { Calibration } from "./Calibration.ts"
+import { Forward } from "./Forward.ts"
+import { Intake } from "./Intake.ts"
+import * as Metrics from "./Metrics.ts"
+import * as PublicServer from "./PublicServer.ts"
 import { Queue } from "./Queue.ts"
 import * as Routes from "./Routes.ts"
 import { Settlement } from "./Settlement.ts"
+import { Stops } from "./Stops.ts"
 
-const steps = Layer.mergeAll(Authenticate.layer, Admission.layer, Queue.layer).pipe(
-  Layer.provideMerge(Settlement.layer),
-)
+const steps = Layer.mergeAll(
+  Authenticate.layer,
+  Admission.layer,
+  Calibration.layer,
+  Queue.layer,
+  Intake.layer,
+  Forward.layer,
+  BalanceWatch.layer,
+  Stops.layer,
+).pipe(Layer.provideMerge(Settlement.layer))
 
 /** Every route, on whatever router is given. */
 export const routes = Routes.layer.pipe(Layer.provide(steps))
 
-/** A server that bounds what a slow or hostile client can hold: headers, their number, and the time to send a request. */
-export const server = (): Server => {
-  const made = createServer({
-    maxHeaderSize: 16 * 1024,
-    headersTimeout: 15_000,
-    requestTimeout: 60_000,
-    keepAliveTimeout: 75_000,
-    connectionsCheckingInterval: 5_000,
-    noDelay: true,
-  })
-  made.maxHeadersCount = 100
-  // Node closes idle connections once, when it stops listening; one that falls idle later would hold up the shutdown.
-  const close = made.close.bind(made)
-  made.close = (done) => {
-    const timer = setInterval(() => made.closeIdleConnections(), 50)
-    made.once("close", () => clearInterval(timer))
-    return close(done)
-  }
-  return made
-}
+/** For tests; `layer` takes the bound on connections from the environment. */
+export const server = PublicServer.make
 
 /** Serves the routes on the HttpServer in context. The request logger is off: it costs more than the request. */
 export const serve = HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true })
 
-/** `PROXY_PORT` (8080) on `HOST` (127.0.0.1); a shutdown lets streams end within `PROXY_DRAIN` (30 seconds). */
+/**
+ * `PROXY_PORT` (8080) on `HOST` (127.0.0.1), for at most `PROXY_CONNECTIONS` (10,000) at once; a shutdown lets streams end
+ * within `PROXY_DRAIN` (30 seconds).
+ */
 export const layer = Layer.unwrap(
   Effect.gen(function* () {
     const port = yield* Listen.port("PROXY_PORT", 8080)
     const drain = yield* Config.Duration("PROXY_DRAIN").pipe(Config.withDefault(Duration.seconds(30)))
+    const connections = yield* Config.Int("PROXY_CONNECTIONS").pipe(Config.withDefault(10_000))
+    const context = yield* Effect.context<never>()
+    const onDrop = () => Metrics.droppedConnections.updateUnsafe(1, context)
+    const server = () => PublicServer.make({ connections, onDrop })
     return serve.pipe(Layer.provide(Listen.layer({ variable: "PROXY_PORT", port, server, drain })))
   }),
 )

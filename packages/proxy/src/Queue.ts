@@ -1,12 +1,14 @@
 /**
  * Step 4: the way to the upstream, whose limits all customers share. At most so many calls are in flight; those who wait
- * are served one customer after the other, and each customer's own in the order they came, so that nobody who floods
- * keeps the others waiting. Invariant: a slot taken is given back exactly once, whatever becomes of the request.
+ * are served one customer after the other, and each customer's own in the order they came; a fifth of the slots is for
+ * those who have none. So nobody who floods, or reads an answer byte by byte, keeps the others waiting. Invariant: a slot taken is given back exactly once, whatever becomes of the request.
  */
 import type { CustomerId } from "@berth/domain/Ids"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
 import { RateLimited } from "./Errors.ts"
 import * as Metrics from "./Metrics.ts"
 import { Settings } from "./Settings.ts"
@@ -38,9 +40,10 @@ export class FairLine<A> {
     this.#size--
   }
 
-  /** The next one, whose customer goes to the end of the round. */
-  next(): A | undefined {
+  /** The next one of a customer who may have a turn. The customer goes to the end of the round. */
+  next(may: (customerId: CustomerId) => boolean = () => true): A | undefined {
     for (const [customerId, own] of this.#customers) {
+      if (!may(customerId)) continue
       for (const one of own) {
         this.remove(customerId, one)
         if (own.size > 0) {
@@ -65,23 +68,35 @@ export class Queue extends Context.Service<
     Queue,
     Effect.gen(function* () {
       const { upstreamSlots, upstreamWait } = yield* Settings
-      const line = new FairLine<(release: Release) => void>()
+      const line = new FairLine<() => void>()
       const context = yield* Effect.context<never>()
+      const clock = yield* Clock.Clock
+      const waited = Metric.withAttributes(Metrics.waitSeconds, { for: "upstream" })
+      const kept = Math.floor(upstreamSlots / 5)
+      const inFlight = new Map<CustomerId, number>()
       let active = 0
       const report = () => {
         Metrics.upstreamActive.updateUnsafe(active, context)
         Metrics.upstreamWaiting.updateUnsafe(line.size, context)
       }
 
-      const slot = (): Release => {
+      const count = (customerId: CustomerId, by: 1 | -1) => {
+        active += by
+        const own = (inFlight.get(customerId) ?? 0) + by
+        if (own === 0) inFlight.delete(customerId)
+        else inFlight.set(customerId, own)
+      }
+      const mayBegin = (customerId: CustomerId) => active < upstreamSlots - (inFlight.has(customerId) ? kept : 0)
+
+      const slot = (customerId: CustomerId): Release => {
         let held = true
-        active++
+        count(customerId, 1)
         report()
         return () => {
           if (!held) return
           held = false
-          active--
-          if (active < upstreamSlots) line.next()?.(slot())
+          count(customerId, -1)
+          for (let turn = line.next(mayBegin); turn !== undefined; turn = line.next(mayBegin)) turn()
           report()
         }
       }
@@ -89,23 +104,30 @@ export class Queue extends Context.Service<
       return {
         take: (customerId, keep) =>
           Effect.suspend(() => {
-            if (active < upstreamSlots) {
-              keep(slot())
+            if (mayBegin(customerId)) {
+              keep(slot(customerId))
               return Effect.void
             }
+            const since = clock.currentTimeMillisUnsafe()
             return Effect.callback<void>((resume) => {
-              const turn = (release: Release) => {
-                keep(release)
+              const turn = () => {
+                keep(slot(customerId))
                 resume(Effect.void)
               }
               line.add(customerId, turn)
               report()
-              return Effect.sync(() => line.remove(customerId, turn))
+              return Effect.sync(() => {
+                line.remove(customerId, turn)
+                report()
+              })
             }).pipe(
               Effect.timeoutOrElse({
                 duration: upstreamWait,
                 orElse: () => Effect.fail(new RateLimited({ what: "upstream" })),
               }),
+              Effect.ensuring(
+                Effect.sync(() => waited.updateUnsafe((clock.currentTimeMillisUnsafe() - since) / 1_000, context)),
+              ),
             )
           }),
       }

@@ -1,6 +1,7 @@
 /**
- * The token counts in an upstream's answer, in both spellings that Kimi uses. PURE. The finish chunk carries them under
- * `choices[0]`, the trailing chunk at the top level, sometimes both and equal: the last one read counts, never a sum.
+ * What one decoded piece of an upstream's answer says: its token counts, in both spellings that Kimi uses, and whether it
+ * is an error in disguise. PURE. The finish chunk carries the counts under `choices[0]`, the trailing chunk at the top
+ * level, sometimes both and equal: the last one read counts, never a sum.
  */
 import type { Usage } from "@berth/domain/Usage"
 import * as Option from "effect/Option"
@@ -38,33 +39,41 @@ export interface Chunk {
   readonly usage: Usage | undefined
   /** The chunk exists only because usage was asked for: no choices, only counts. */
   readonly usageOnly: boolean
-  /** Bytes of text, thought and tool arguments that it carries. */
-  readonly textBytes: number
+  /** Its counts, if it has any, are those of the whole answer: they came alone or with the reason to finish. */
+  readonly final: boolean
+  /** It carries something of an answer, more than the role of who speaks. */
+  readonly begins: boolean
+  /** It is no part of an answer but an error: `{"error": …}`. */
+  readonly failed: boolean
 }
 
-const textKeys = ["content", "reasoning_content"] as const
+const isText = (value: unknown): boolean => typeof value === "string" && value !== ""
 
-const textBytesOf = (choice: unknown): number => {
-  const part = isRecord(choice) ? (choice["delta"] ?? choice["message"]) : undefined
-  if (!isRecord(part)) return 0
-  let bytes = 0
-  for (const key of textKeys) {
-    const text = part[key]
-    if (typeof text === "string") bytes += Buffer.byteLength(text)
-  }
-  const calls = part["tool_calls"]
-  return calls === undefined ? bytes : bytes + Buffer.byteLength(JSON.stringify(calls))
+/** A role alone, or nothing at all, is no beginning. */
+const isBegun = (choice: unknown): boolean => {
+  if (!isRecord(choice)) return true
+  if (isText(choice["finish_reason"])) return true
+  const part = choice["delta"] ?? choice["message"]
+  return (
+    isRecord(part) &&
+    Object.entries(part).some(([key, value]) => key !== "role" && value !== null && (isText(value) || isRecord(value)))
+  )
 }
 
-/** Reads one decoded chunk of a stream, or a whole answer. */
+/** Reads one decoded chunk of a stream. */
 export const chunkOf = (value: unknown): Chunk => {
-  if (!isRecord(value)) return { usage: undefined, usageOnly: false, textBytes: 0 }
+  if (!isRecord(value)) return { usage: undefined, usageOnly: false, final: false, begins: true, failed: false }
   const choices = Array.isArray(value["choices"]) ? (value["choices"] as ReadonlyArray<unknown>) : undefined
   const first = choices?.[0]
   const top = usageOf(value["usage"])
+  const own = isRecord(first) ? usageOf(first["usage"]) : undefined
   return {
-    usage: top ?? (isRecord(first) ? usageOf(first["usage"]) : undefined),
+    usage: top ?? own,
     usageOnly: choices?.length === 0 && top !== undefined,
-    textBytes: choices?.reduce<number>((bytes, choice) => bytes + textBytesOf(choice), 0) ?? 0,
+    final: choices?.length === 0 || (isRecord(first) && isText(first["finish_reason"])),
+    begins: (top ?? own) !== undefined || (choices?.some(isBegun) ?? false),
+    failed: isError(value["error"]) || value["object"] === "error",
   }
 }
+
+const isError = (value: unknown): boolean => value !== undefined && value !== null && value !== false

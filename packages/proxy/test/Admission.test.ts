@@ -18,6 +18,8 @@ describe("admission on an allowance in memory", () => {
   AtTheEdge.suite(() => Layer.fresh(World.memory))
 })
 
+const chat = { model: "kimi-k2.6", background: false }
+
 /** A store that takes a second to answer. */
 const slow = Layer.provideMerge(
   Layer.effect(
@@ -59,7 +61,14 @@ describe("an admission whose answer is lost", () => {
       const admission = yield* Admission
       const held = Effect.map(allowance.view(alice.customerId), (view) => Option.getOrThrow(view).held)
       yield* allowance.rebuild(alice.snapshot)
-      const asking = { caller, requestId: RequestId.make("lost"), prompt: 100, completion: 2_000, floor: 1_024 }
+      const asking = {
+        caller,
+        requestId: RequestId.make("lost"),
+        ...chat,
+        prompt: 100,
+        completion: 2_000,
+        floor: 1_024,
+      }
       const refusal = yield* Effect.flip(admission.admit(asking))
       assert.strictEqual(refusal._tag, "StoreUnavailable")
       assert.strictEqual(yield* held, 2_100)
@@ -90,6 +99,7 @@ describe("a client that leaves while the store is just admitting it", () => {
     const asking = (name: string) => ({
       caller,
       requestId: RequestId.make(name),
+      ...chat,
       prompt: 100,
       completion: 2_000,
       floor: 1_024,
@@ -120,6 +130,55 @@ describe("a client that leaves while the store is just admitting it", () => {
           Layer.provideMerge(
             Settlement.layer,
             Layer.mergeAll(slow, Settings.layerOf({}), AllowanceSource.layerMemory([alice.snapshot])),
+          ),
+        ),
+      ),
+    )
+  })
+})
+
+describe("a background turn that waits for room under its own cap", () => {
+  it.effect("keeps nobody waiting who has room", () => {
+    const alice = World.customer("alice", { plan: 10_000, backgroundCap: 1_500 })
+    const caller = {
+      customerId: alice.customerId,
+      tokenHash: alice.snapshot.terms.tokens[0] ?? "",
+      tier: "pro" as const,
+    }
+    const asking = (name: string, completion: number, background: boolean) => ({
+      caller,
+      requestId: RequestId.make(name),
+      model: "kimi-k2.6",
+      background,
+      prompt: 100,
+      completion,
+      floor: 1_024,
+    })
+    return Effect.gen(function* () {
+      const admission = yield* Admission
+      const settlement = yield* Settlement
+      yield* Allowance.use((allowance) => allowance.rebuild(alice.snapshot))
+      yield* admission.admit(asking("heartbeat", 1_400, true))
+      const { hold } = yield* admission.admit(asking("long", 7_900, false))
+      const heartbeat = yield* Effect.forkChild(Effect.flip(admission.admit(asking("another heartbeat", 1_400, true))))
+      const user = yield* Effect.forkChild(admission.admit(asking("user", 1_400, false)))
+      yield* TestClock.adjust("1 second")
+      yield* settlement.giveBack(hold)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(user.pollUnsafe()?._tag, "Success", "there is room for the user")
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual((yield* Fiber.join(heartbeat))._tag, "RateLimited")
+    }).pipe(
+      Effect.provide(
+        Layer.provideMerge(
+          Admission.layer,
+          Layer.provideMerge(
+            Settlement.layer,
+            Layer.mergeAll(
+              Layer.fresh(World.memory),
+              Settings.layerOf({}),
+              AllowanceSource.layerMemory([alice.snapshot]),
+            ),
           ),
         ),
       ),

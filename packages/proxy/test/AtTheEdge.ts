@@ -9,7 +9,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Layer from "effect/Layer"
-import { boundRates, profileOf, tokensOf } from "../src/PromptBound.ts"
+import { profileOf } from "../src/ByteClasses.ts"
+import { estimateOf } from "../src/PromptBound.ts"
 import * as Stub from "./StubUpstream.ts"
 import * as World from "./World.ts"
 
@@ -23,7 +24,7 @@ const greedy =
     )
 
 const ask = (more: object) => World.chatBody({ max_completion_tokens: 1_000, ...more })
-const promptBound = tokensOf(profileOf(Buffer.from(JSON.stringify(ask({ stream: true })))), boundRates)
+const { bound: promptBound } = estimateOf(profileOf(Buffer.from(JSON.stringify(ask({ stream: true })))))
 
 export const suite = (stores: () => Layer.Layer<Allowance | UsageEvents>) => {
   it.live(
@@ -68,7 +69,54 @@ export const suite = (stores: () => Layer.Layer<Allowance | UsageEvents>) => {
         const lastCode = yield* World.chat(world, alice.token, World.chatBody({ max_completion_tokens: 2_000 }))
         assert.strictEqual(lastCode.json().error.code, "usage_limit_reached")
         for (const code of refused) assert.include(["rate_limit_exceeded", "usage_limit_reached"], code)
-        assert.strictEqual((yield* world.events).length, served.length + 1)
+        const told = yield* world.events
+        assert.strictEqual(told.filter((event) => event._tag === "usage").length, served.length + 1)
+        assert.strictEqual(told.filter((event) => event._tag === "exhausted").length, 1, "the customer is told once")
+      }),
+  )
+
+  it.live(
+    "200 at once under a daily cap: what is held and charged stays within it, and only who could not fit the day at all is told so",
+    () =>
+      Effect.gen(function* () {
+        const dailyCap = 30_000
+        const alice = World.customer("edge-erin", { dailyCap })
+        const world = yield* World.start({
+          customers: [alice],
+          allowance: stores(),
+          behaviour: greedy(50, 15),
+          settings: { upstreamSlots: 200, allowanceWait: Duration.millis(400) },
+        })
+        yield* World.chat(world, alice.token, World.chatBody({ max_completion_tokens: 10 }))
+        let beyond = 0
+        const watch = Effect.forever(
+          Effect.andThen(
+            Effect.map(world.view(alice), (view) => {
+              if (view.today.used + view.held > dailyCap) beyond++
+            }),
+            Effect.sleep(3),
+          ),
+        )
+        const watching = yield* Effect.forkChild(watch)
+        const answers = yield* Effect.all(
+          Array.from({ length: 200 }, () => World.chat(world, alice.token, ask({ stream: true }))),
+          { concurrency: "unbounded" },
+        )
+        const view = yield* world.settled(alice)
+        yield* Fiber.interrupt(watching)
+        assert.strictEqual(beyond, 0)
+        assert.isAtMost(view.today.used, dailyCap)
+        assert.isBelow(dailyCap - view.today.used, promptBound + 1_000, "what is left would not carry one more call")
+        for (const answer of answers) {
+          if (answer.status === 200) continue
+          assert.include(["rate_limit_exceeded", "daily_limit_reached"], answer.json().error.code)
+        }
+        const last = yield* World.chat(world, alice.token, World.chatBody({ max_completion_tokens: 2_000 }))
+        assert.strictEqual(last.json().error.code, "daily_limit_reached")
+        assert.deepStrictEqual(
+          (yield* world.events).filter((event) => event._tag === "exhausted"),
+          [],
+        )
       }),
   )
 

@@ -1,3 +1,4 @@
+import { models } from "@berth/domain/Tiers"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Stub from "./StubUpstream.ts"
@@ -23,6 +24,15 @@ describe("a metered request", () => {
       assert.strictEqual(received?.body.max_completion_tokens, 900)
       assert.notProperty(received?.body, "max_tokens")
       assert.notProperty(received?.body, "temperature")
+    }),
+  )
+
+  it.live("holds no more for an answer than the model can give, whatever maximum its client names", () =>
+    Effect.gen(function* () {
+      const alice = World.customer("alice", { plan: 1_000_000_000 })
+      const world = yield* World.start({ customers: [alice] })
+      yield* World.chat(world, alice.token, World.chatBody({ max_completion_tokens: 900_000_000 }))
+      assert.strictEqual(world.stub.received[0]?.body.max_completion_tokens, models["kimi-k2.6"].contextTokens)
     }),
   )
 
@@ -62,7 +72,17 @@ describe("a metered request", () => {
       const { headers } = yield* World.chat(world, alice.token)
       assert.deepStrictEqual(
         [...headers.keys()].filter((name) => !["connection", "date", "keep-alive"].includes(name)),
-        ["content-length", "content-type", "x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-request-id"],
+        [
+          "content-length",
+          "content-type",
+          "x-berth-completion-limit",
+          "x-berth-hold-tokens",
+          "x-berth-period-end",
+          "x-ratelimit-limit-tokens",
+          "x-ratelimit-remaining-tokens",
+          "x-ratelimit-reset-tokens",
+          "x-request-id",
+        ],
       )
       assert.match(headers.get("x-request-id") ?? "", /^req_/)
     }),

@@ -90,6 +90,52 @@ describe("a client that hangs up", () => {
   )
 })
 
+describe("a stream that is sent again", () => {
+  it.live(
+    "as OpenClaw does after a reset: each try is billed once, the first flagged, and one trace ties them together",
+    () =>
+      Effect.gen(function* () {
+        const alice = World.customer("alice")
+        const world = yield* World.start({
+          customers: [alice],
+          behaviour: Stub.inTurn(Stub.resetting(8), Stub.streaming({ prompt: 100, completion: 10 })),
+        })
+        const trace = "0af7651916cd43dd8448eb211c80319c"
+        const send = (span: string) =>
+          Effect.promise(() =>
+            World.post(world, alice.token, World.chatBody({ stream: true }), {
+              headers: {
+                authorization: `Bearer ${alice.token}`,
+                "content-type": "application/json",
+                traceparent: `00-${trace}-${span}-01`,
+              },
+            })
+              .then((response) => response.text())
+              .catch(() => "broken"),
+          )
+        assert.strictEqual(yield* send("b7ad6b7169203331"), "broken")
+        assert.include(yield* send("b7ad6b7169203332"), "[DONE]")
+        const { used } = yield* world.settled(alice)
+        const tries = (yield* world.events).filter((one) => one._tag === "usage")
+        assert.deepStrictEqual(
+          tries.map((one) => [one.traceId, one.estimated]),
+          [
+            [trace, true],
+            [trace, false],
+          ],
+        )
+        assert.strictEqual(new Set(tries.map((one) => one.requestId)).size, 2)
+        assert.strictEqual(tries[1]?.charge, 110)
+        assert.strictEqual(
+          used,
+          tries.reduce((sum, one) => sum + one.charge, 0),
+        )
+        // "word0 " is six bytes.
+        assert.isAtMost(tries[0]?.usage.completion ?? 0, 8 * 6)
+      }),
+  )
+})
+
 describe("an upstream that breaks off", () => {
   it.live("mid-stream is settled by estimate and the client sees that the answer is not whole", () =>
     Effect.gen(function* () {

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { answerOf, bodyOf } from "../src/Errors.ts"
-import { scrub, verdictOf, verdictOnSilence } from "../src/KimiErrors.ts"
+import { scrub, verdictOf, verdictOnFailure } from "../src/KimiErrors.ts"
 
 const error = (status: number, type: string, message = "no", retryAfter?: string) =>
   verdictOf({ status, retryAfter, body: JSON.stringify({ error: { type, message } }) })
@@ -17,6 +17,9 @@ describe("an upstream error", () => {
     const message = "Your account reached max RPM: 3, please try again after 2 seconds"
     assert.strictEqual(error(429, "rate_limit_reached_error", message).retry, 2_000)
     assert.strictEqual(error(429, "rate_limit_reached_error", message, "4").retry, 4_000)
+    for (const unreadable of ["Wed, 21 Oct 2026 07:28:00 GMT", "", "-3", "soon"]) {
+      assert.strictEqual(error(429, "rate_limit_reached_error", message, unreadable).retry, 2_000)
+    }
     assert.strictEqual(error(429, "rate_limit_reached_error", "after 3600 seconds").retry, "never")
     assert.strictEqual(error(429, "rate_limit_reached_error").retry, 1_000)
   })
@@ -31,8 +34,8 @@ describe("an upstream error", () => {
     ]) {
       assert.strictEqual(error(400, type).retry, "never", type)
     }
-    assert.strictEqual(verdictOnSilence(true).retry, "never")
-    assert.strictEqual(verdictOnSilence(false).retry, "backOff")
+    assert.strictEqual(verdictOnFailure("silent").retry, "never")
+    assert.strictEqual(verdictOnFailure("unreachable").retry, "backOff")
     assert.strictEqual(verdictOf({ status: 504, retryAfter: undefined, body: "<html>504</html>" }).retry, "backOff")
   })
   it("never says 402, insufficient_quota, the monthly words, or anything of our account", () => {
@@ -60,6 +63,12 @@ describe("an upstream error", () => {
         }
       }),
     )
-    assert.strictEqual(scrub("see org-abc and <x> or sk-12_3"), "see … and … or …")
+    assert.strictEqual(scrub("see org-abc and <x> or sk-12_3, sk-****9aF, AK-77"), "see … and … or …, …, …")
+  })
+  it("that quotes a hostile request keeps the process busy for no longer than its length", () => {
+    const began = performance.now()
+    for (const one of ["<", "<a", "org-", "org-. ", "after 1"]) error(400, "invalid_request_error", one.repeat(200_000))
+    // Milliseconds; a scan that begins anew at each bracket takes a minute.
+    assert.isBelow(performance.now() - began, 5_000)
   })
 })

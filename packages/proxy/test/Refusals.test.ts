@@ -113,9 +113,46 @@ describe("a refused request", () => {
   refusedWith("with a well-formed token that nobody has gets 401", { status: 401, error: unknownToken }, () =>
     one({}, undefined, {}, () => World.customer("nobody").token),
   )
-  refusedWith("with a mistyped token gets 401 even while the store is away", { status: 401, error: unknownToken }, () =>
-    one({}, undefined, { allowance: flaky({ now: true }) }, (who) => `${who.token.slice(0, -1)}~`),
-  )
+  for (const [name, mistyped] of [
+    ["with a character that tokens have not", (token: string) => `${token.slice(0, -1)}~`],
+    ["with one character changed", (token: string) => token.replace(/.$/, (last) => (last === "0" ? "1" : "0"))],
+    ["cut off", (token: string) => token.slice(0, -3)],
+    ["with something after it", (token: string) => `${token}0`],
+  ] as const) {
+    refusedWith(
+      `with a mistyped token (${name}) gets 401 that says so, even while the store is away`,
+      {
+        status: 401,
+        error: invalid(
+          "This proxy token is mistyped or cut off: its checksum does not match. Copy it again, all of it.",
+          null,
+          "invalid_api_key",
+        ),
+      },
+      () => one({}, undefined, { allowance: flaky({ now: true }) }, (who) => mistyped(who.token)),
+    )
+  }
+  for (const key of [
+    "sk-0123456789abcdefghijABCDEFGHIJ",
+    "sk-proj-abc_def",
+    "sk-ant-api03-x",
+    "gsk_abc",
+    "AIzaSyAbc",
+  ]) {
+    refusedWith(
+      `with a key of another service (${key.slice(0, 7)}…) gets 401 that calls it leaked and does not repeat it`,
+      {
+        status: 401,
+        error: invalid(
+          "This is a key of another service, not a proxy token. Send the agent's proxy token (`bth_…`) instead, and " +
+            "revoke that key where it was made: it has left your hands, so consider it leaked.",
+          null,
+          "invalid_api_key",
+        ),
+      },
+      () => one({}, undefined, { allowance: flaky({ now: true }) }, () => key),
+    )
+  }
   refusedWith(
     "with a token that was revoked since gets 401",
     {
@@ -146,11 +183,12 @@ describe("a refused request", () => {
       }),
   )
   refusedWith(
-    "of a paused agent gets 403 with the way to resume",
+    "of a paused agent gets 423, in words that OpenClaw shows, with the way to resume",
     {
-      status: 403,
+      status: 423,
       error: {
-        message: "Your agent is paused. Resume it at http://127.0.0.1:3000/usage",
+        message:
+          "Your agent is paused; its plan and monthly limit stay as they are. Resume it at http://127.0.0.1:3000/usage",
         type: "permission_error",
         code: "agent_paused",
         param: null,
@@ -159,11 +197,12 @@ describe("a refused request", () => {
     () => one({ paused: true }),
   )
   refusedWith(
-    "of a suspended agent gets 403",
+    "of a suspended agent gets 423, in words that OpenClaw shows",
     {
-      status: 403,
+      status: 423,
       error: {
-        message: "Your agent is suspended. See why at http://127.0.0.1:3000/usage",
+        message:
+          "Your agent is suspended; its plan and monthly limit wait for it. See why at http://127.0.0.1:3000/usage",
         type: "permission_error",
         code: "agent_suspended",
         param: null,
@@ -172,11 +211,12 @@ describe("a refused request", () => {
     () => one({ blocked: true }),
   )
   refusedWith(
-    "after the service has ended gets 403 with the day, and none of the words that lock an agent out",
+    "after the service has ended gets 423 with the day, and none of the words that lock an agent out",
     {
-      status: 403,
+      status: 423,
       error: {
-        message: "Your plan ended on March 1, 2026. Renew it at http://127.0.0.1:3000/usage",
+        message:
+          "Your plan ended on March 1, 2026, and its monthly limit with it. Renew it at http://127.0.0.1:3000/usage",
         type: "permission_error",
         code: "service_ended",
         param: null,
@@ -218,6 +258,7 @@ describe("a refused request", () => {
           snapshot: () => Effect.fail(away),
           customerOf: () => Effect.fail(away),
           customers: Effect.fail(away),
+          usage: () => Effect.fail(away),
         }),
       }),
   )
@@ -263,7 +304,10 @@ describe("a refused request", () => {
   )
   refusedWith(
     "that is no JSON gets 400",
-    { status: 400, error: invalid("The request body is not a JSON object of at most 256 members.") },
+    {
+      status: 400,
+      error: invalid("The request body is not a JSON object of at most 256 members, nested at most 128 deep."),
+    },
     () => one({}, '{"model":'),
   )
   refusedWith(
@@ -337,28 +381,28 @@ describe("an upstream that refuses", () => {
     readonly [name: string, behaviour: Stub.Behaviour, status: number, code: string | null, tries: number]
   > = [
     [
-      "over our own quota is 503, never insufficient_quota, and not tried again",
+      "over our own quota is 424, never insufficient_quota, and not tried again",
       Stub.failing(
         429,
         "exceeded_current_quota_error",
         "Your account org-abc123 <ak-secret9> is suspended, please check your plan",
       ),
-      503,
-      "upstream_unavailable",
+      424,
+      "upstream_refused",
       1,
     ],
     [
-      "of our own key is 502",
+      "of our own key is 424",
       Stub.failing(401, "invalid_authentication_error", `Invalid key ${World.upstreamKey}`),
-      502,
-      "upstream_unavailable",
+      424,
+      "upstream_refused",
       1,
     ],
     [
-      "of a retired model is 404",
+      "of a retired model is 424",
       Stub.failing(404, "resource_not_found_error", "not found"),
-      404,
-      "model_not_found",
+      424,
+      "upstream_model_missing",
       1,
     ],
     [

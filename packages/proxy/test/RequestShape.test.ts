@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Result from "effect/Result"
 import * as fc from "fast-check"
-import { elementsAt, maxDepth, maxMembers, membersOf, valueAt } from "../src/JsonSpans.ts"
+import { maxDepth, maxMembers, membersOf, valueAt } from "../src/JsonSpans.ts"
 import { shapeOf } from "../src/RequestShape.ts"
 
 const bytesOf = (text: string) => Buffer.from(text)
@@ -67,14 +67,6 @@ describe("the scanner", () => {
     )
   })
 
-  it("yields the elements of an array", () => {
-    const bytes = bytesOf('[1, "a,]", [2, {"b": 3}] ,null]')
-    assert.deepStrictEqual(
-      elementsAt(bytes, 0)?.map((one) => valueAt(bytes, one.from, one.to)),
-      [1, "a,]", [2, { b: 3 }], null],
-    )
-  })
-
   it("refuses nesting beyond its limit without running out of stack", () => {
     const nested = (depth: number) => `{"a":${"[".repeat(depth)}${"]".repeat(depth)}}`
     assert.isDefined(membersOf(bytesOf(nested(maxDepth - 2))))
@@ -95,9 +87,9 @@ const known = fc.record(
     temperature: fc.double({ min: 0, max: 2, noNaN: true }),
     top_p: fc.double({ min: 0, max: 1, noNaN: true }),
     n: fc.constant(1),
-    stop: fc.jsonValue(),
-    thinking: fc.jsonValue(),
-    tool_choice: fc.jsonValue(),
+    stop: fc.option(fc.array(fc.string(), { maxLength: 3 })),
+    thinking: fc.dictionary(fc.string(), fc.jsonValue(), { maxKeys: 3 }),
+    tool_choice: fc.constantFrom("auto", "none", "required", null),
     user: fc.string(),
   },
   { requiredKeys: ["model", "messages"] },
@@ -152,55 +144,227 @@ describe("the shaper", () => {
   const base = '"model":"kimi-k2.6","messages":[{"role":"user","content":"x"}]'
   const refused = (body: string, words: RegExp, param: string | null) => {
     const shaped = shapeOf(bytesOf(body))
-    assert.isTrue(Result.isFailure(shaped), body)
+    assert.isTrue(Result.isFailure(shaped), body.slice(0, 200))
     const error = Result.isFailure(shaped) ? shaped.failure : undefined
     assert.match(error?.message ?? "", words)
     assert.strictEqual(error?.param, param)
   }
+  const sent = (body: string) =>
+    Buffer.from(Result.getOrThrow(shapeOf(bytesOf(body))).upstream("kimi-k2.6", 5)).toString()
 
   it("refuses a top-level name given twice, since the upstream might read the other one", () => {
     refused(`{${base},"model":"kimi-k3"}`, /given twice/, "model")
     refused(`{${base},"x":1,"x":2}`, /given twice/, "x")
+    refused(`{${base},"":1,"":2}`, /given twice/, "")
+    refused(`{${base},"__proto__":1,"__proto__":2}`, /given twice/, "__proto__")
   })
-  it("refuses a top-level name with escapes", () => {
-    refused(`{${base},"mod\\u0065l":"kimi-k3"}`, /without escapes/, null)
+  it("refuses a top-level name with escapes, whichever", () => {
+    for (const key of [
+      "mod\\u0065l",
+      "\\u006dodel",
+      "m\\u006Fdel",
+      "model\\u0000",
+      "\\/model",
+      "\\ud800",
+      "\\ud83d\\ude00",
+    ]) {
+      refused(`{${base},"${key}":"kimi-k3"}`, /without escapes/, null)
+      refused(`{"${key}":"kimi-k3",${base}}`, /without escapes/, null)
+    }
   })
-  it("does not take a name that begins with a byte order mark for the name without it", () => {
-    refused('{"\ufeffmodel":"kimi-k2.6","messages":[{}]}', /is missing/, "model")
+  it("takes a name for no other, however alike they look", () => {
+    for (const key of ["Model", "model ", " model", "mоdel", "model\u200b", "\u{1F600}"]) {
+      assert.notInclude(sent(`{${base},"${key}":"kimi-k3"}`), "kimi-k3")
+    }
+    refused('{"\ufeffmodel":"kimi-k2.6","messages":[{"role":"user"}]}', /is missing/, "model")
     const tool = '{"type":"function","function":{"\ufeffname":"look"}}'
-    refused(`{${base},"tools":[${tool}]}`, /must have one `name`/, "tools")
+    refused(`{${base},"tools":[${tool}]}`, /with one `name`/, "tools")
   })
-  it("refuses what would keep the process busy: objects of countless members, and countless tools", () => {
+  it("refuses what JSON is not: a byte order mark, anything before or after, raw control characters, NaN and the like", () => {
+    for (const body of [
+      `\ufeff{${base}}`,
+      `{${base}}{`,
+      `{${base}},`,
+      `{${base}}\u0000`,
+      `\u0000{${base}}`,
+      `{${base},"user":"a\u0000"}`,
+      `{${base},"us\ner":"a"}`,
+      `{${base},"max_tokens":NaN}`,
+      `{${base},"max_tokens":Infinity}`,
+      `{${base},"max_tokens":01}`,
+      `{${base},"max_tokens":+1}`,
+      `{${base},"max_tokens":0x10}`,
+      `{${base},"max_tokens":1_0}`,
+      `{${base},"user":'a'}`,
+      `{${base},user:"a"}`,
+      `{${base},}`,
+      `{${base} /* why */}`,
+      `{${base},"user":"\\ud80"}`,
+      `{${base},"user":"\\x41"}`,
+      `[{${base}}]`,
+      '"text"',
+      "1",
+      "null",
+      "",
+      " ",
+    ]) {
+      refused(body, /is not a JSON object/, null)
+    }
+  })
+  it("passes lone surrogates on as they are written: they are JSON, and what they mean is the upstream's affair", () => {
+    const user = String.raw`"user":"\ud800 \udc00\ud800"`
+    assert.include(sent(`{${base},${user}}`), user)
+  })
+  it("refuses what would keep the process busy: countless members, messages or tools, and long values where short ones do", () => {
     const members = (count: number) => Array.from({ length: count }, (_, index) => `"a${index}":1`).join(",")
     refused(`{${base},${members(maxMembers)}}`, /at most 256 members/, null)
-    refused(`{${base},"tools":[{"type":"function","function":{${members(maxMembers + 1)}}}]}`, /plain object/, "tools")
     const tools = Array.from({ length: 129 }, () => '{"type":"function","function":{"name":"look"}}').join(",")
     refused(`{${base},"tools":[${tools}]}`, /At most 128 tools/, "tools")
+    const messages = (count: number) =>
+      `{"model":"a","messages":[${'{"role":"user"},'.repeat(count - 1)}{"role":"user"}]}`
+    assert.isTrue(Result.isSuccess(shapeOf(bytesOf(messages(4_096)))))
+    refused(messages(4_097), /At most 4096 messages/, "messages")
+    refused(`{"model":"a","messages":[${"{},".repeat(1_000_000)}{}]}`, /one `role`/, "messages")
+    for (const key of ["model", "stop", "stream_options", "tool_choice", "max_tokens", "n", "modalities"]) {
+      const value =
+        key === "model"
+          ? `"${"a".repeat(20_000)}"`
+          : key === "max_tokens" || key === "n"
+            ? "1".repeat(20_000)
+            : `["${"a".repeat(20_000)}"]`
+      const body = key === "model" ? `{"messages":[{"role":"user"}],"model":${value}}` : `{${base},"${key}":${value}}`
+      refused(body, /too long|must be/, key)
+    }
   })
-  it("refuses values of the wrong type, naming the member", () => {
-    refused('{"model":7,"messages":[{}]}', /must be a string/, "model")
-    refused('{"model":"a","messages":{}}', /non-empty array/, "messages")
-    refused('{"model":"a","messages":[]}', /non-empty array/, "messages")
-    refused('{"messages":[{}]}', /is missing/, "model")
-    refused('{"model":"a"}', /is missing/, "messages")
-    refused(`{${base},"stream":"yes"}`, /boolean/, "stream")
-    refused(`{${base},"stream_options":[]}`, /object/, "stream_options")
-    for (const value of ["0", "-1", "1.5", '"9"', "1e400", "true"]) {
-      refused(`{${base},"max_tokens":${value}}`, /whole number/, "max_tokens")
+
+  const examples = {
+    string: '"a"',
+    number: "7",
+    boolean: "true",
+    object: "{}",
+    array: "[]",
+  } as const
+  const types: ReadonlyArray<readonly [key: string, ...kinds: ReadonlyArray<keyof typeof examples>]> = [
+    ["model", "string"],
+    ["messages"],
+    ["tools", "array"],
+    ["tool_choice"],
+    ["parallel_tool_calls", "boolean"],
+    ["response_format", "object"],
+    ["stop", "string", "array"],
+    ["seed", "number"],
+    ["thinking", "object"],
+    ["reasoning_effort", "string"],
+    ["prompt_cache_key", "string"],
+    ["safety_identifier", "string"],
+    ["user", "string"],
+    ["stream", "boolean"],
+    ["stream_options", "object"],
+    ["max_tokens", "number"],
+    ["max_completion_tokens", "number"],
+    ["temperature", "number"],
+    ["top_p", "number"],
+    ["presence_penalty", "number"],
+    ["frequency_penalty", "number"],
+    ["n"],
+    ["best_of"],
+    ["modalities", "array"],
+    ["audio"],
+    ["web_search_options"],
+    ["functions"],
+    ["function_call"],
+  ]
+  for (const [key, ...kinds] of types) {
+    it(`takes \`${key}\` as ${kinds.join(" or ") || "none of the bare types"}, refuses every other type by name, and null is as good as nothing`, () => {
+      const rest = { model: '"model":"a"', messages: '"messages":[{"role":"user"}]' }
+      const others = Object.entries(rest).flatMap(([name, text]) => (name === key ? [] : [text]))
+      for (const [kind, value] of Object.entries(examples)) {
+        const body = `{${[...others, `"${key}":${value}`].join(",")}}`
+        if (kinds.includes(kind as keyof typeof examples)) assert.isTrue(Result.isSuccess(shapeOf(bytesOf(body))), body)
+        else refused(body, /must be|not offered|Only/, key)
+      }
+      const withNull = `{${[...others, `"${key}":null`].join(",")}}`
+      if (key in rest) refused(withNull, /missing|non-empty array/, key)
+      else assert.isTrue(Result.isSuccess(shapeOf(bytesOf(withNull))))
+    })
+  }
+  it("knows every member that it lets through or edits by its type", () => {
+    // Whatever this list lacks is dropped, whatever it holds.
+    const others = [
+      "service_tier",
+      "store",
+      "metadata",
+      "prediction",
+      "logprobs",
+      "logit_bias",
+      "cache_control",
+      "other",
+    ]
+    for (const key of others) {
+      for (const value of Object.values(examples)) assert.notInclude(sent(`{${base},"${key}":${value}}`), key)
+    }
+  })
+  it("refuses a maximum that is no whole number of at least 1, in whatever spelling, and takes one that is", () => {
+    for (const key of ["max_tokens", "max_completion_tokens"]) {
+      for (const value of [
+        "0",
+        "-1",
+        "-0",
+        "1.5",
+        '"9"',
+        "1e400",
+        "1e999",
+        "-1e999",
+        "true",
+        "9007199254740993",
+        "[1]",
+        "1e-1",
+      ]) {
+        refused(`{${base},"${key}":${value}}`, /whole number/, key)
+      }
+      for (const value of ["1", "1e3", "1E+3", "1000.0", "100000e-2"]) {
+        const shape = Result.getOrThrow(shapeOf(bytesOf(`{${base},"${key}":${value}}`)))
+        assert.strictEqual(shape.completion, Number(value))
+      }
+    }
+  })
+  it("refuses messages without a role of their own, or with one that it does not know", () => {
+    for (const [message, words] of [
+      ["1", /must be an object/],
+      ["null", /must be an object/],
+      ["[]", /must be an object/],
+      ["{}", /one `role`/],
+      ['{"role":"user","role":"user"}', /one `role`/],
+      ['{"role":null}', /must be one of system, developer, user, assistant, tool/],
+      ['{"role":7}', /must be one of/],
+      ['{"role":"User"}', /must be one of/],
+      ['{"role":"\\u0075ser"}', /must be one of/],
+      ['{"r\\u006fle":"user"}', /without escapes/],
+      ['{"role":"user","t\\u006fols":[]}', /without escapes/],
+      ['{"role":"assistant","tool_calls":{}}', /must be an array/],
+      ['{"role":"assistant","tool_calls":[1]}', /must be an object/],
+    ] as const) {
+      refused(`{"model":"a","messages":[{"role":"user"},${message}]}`, words, "messages")
     }
   })
   it("is not fooled by names that every object has", () => {
     for (const key of ["constructor", "__proto__", "toString", "hasOwnProperty"]) {
-      const shaped = shapeOf(bytesOf(`{${base},"${key}":{"a":1}}`))
-      const out = Buffer.from(Result.getOrThrow(shaped).upstream("kimi-k2.6", 5)).toString()
-      assert.notInclude(out, key)
+      assert.notInclude(sent(`{${base},"${key}":{"a":1}}`), key)
     }
   })
   it("closes what would be charged apart or escape metering", () => {
     refused(`{${base},"n":2}`, /one choice/, "n")
+    refused(`{${base},"n":1.0000000000000002}`, /one choice/, "n")
+    refused(`{${base},"best_of":3}`, /one choice/, "best_of")
     refused(`{${base},"web_search_options":{}}`, /web search/, "web_search_options")
     refused(`{${base},"modalities":["text","audio"]}`, /text output/, "modalities")
     refused(`{${base},"functions":[]}`, /use `tools`/, "functions")
+    // Kimi's stored contexts, billed by the minute that they are kept.
+    refused(
+      '{"model":"a","messages":[{"role":"cache","content":"cache_id=cache-1;reset_ttl=3600"}]}',
+      /must be one of/,
+      "messages",
+    )
   })
   it("refuses the provider's own tools however they are spelled", () => {
     for (const tool of [
@@ -211,16 +375,42 @@ describe("the shaper", () => {
       '{"type":"function","function":{"name":"$web_search"}}',
       '{"type":"function","function":{"name":"\\u0024web_search"}}',
       '{"type":"function","function":{"name":"a","n\\u0061me":"$web_search"}}',
+      '{"type":"function","function":{"name":"a","name":"$web_search"}}',
       '{"type":"function","function":{"name":"a"},"function":{"name":"$web_search"}}',
       '{"type":"function"}',
       '"$web_search"',
     ]) {
       refused(`{${base},"tools":[${tool}]}`, /tool/, "tools")
+      refused(`{"model":"a","messages":[{"role":"system","tools":[${tool}]}]}`, /declared in `tools`/, "messages")
     }
-    assert.isTrue(
-      Result.isSuccess(
-        shapeOf(bytesOf(`{${base},"tools":[{"type":"function","function":{"name":"pay","description":"costs $5"}}]}`)),
-      ),
+    for (const call of [
+      '{"id":"1","type":"builtin_function","function":{"name":"x","arguments":"{}"}}',
+      '{"id":"1","type":"function","function":{"name":"$web_search","arguments":"{}"}}',
+      '{"id":"1","function":{"name":"\\u0024web_search","arguments":"{}"}}',
+      '{"id":"1","function":{"name":"a","arguments":"{}"},"function":{"name":"$web_search"}}',
+    ]) {
+      refused(`{"model":"a","messages":[{"role":"assistant","tool_calls":[${call}]}]}`, /tool|`function`/, "messages")
+    }
+    for (const name of ['"$web_search"', '"\\u0024web_search"']) {
+      refused(`{"model":"a","messages":[{"role":"tool","name":${name},"content":"{}"}]}`, /not offered/, "messages")
+      refused(`{${base},"tool_choice":{"type":"function","function":{"name":${name}}}}`, /not offered/, "tool_choice")
+    }
+    refused(
+      `{${base},"tool_choice":{"type":"builtin_function","function":{"name":"x"}}}`,
+      /`tool_choice` must/,
+      "tool_choice",
     )
+    refused(`{${base},"tool_choice":"$web_search"}`, /`tool_choice` must/, "tool_choice")
+  })
+  it("lets through the client's own tools, their calls and their results", () => {
+    const tool =
+      '{"type":"function","function":{"name":"pay","description":"costs $5","parameters":{"$schema":"x","type":"object"}}}'
+    const call = '{"id":"c1","type":"function","function":{"name":"pay","arguments":"{\\"sum\\":\\"$5\\"}"}}'
+    const messages =
+      `[{"role":"user","name":"Zo\\u00eb","content":"$web_search"},{"role":"assistant","content":null,"tool_calls":[${call}]},` +
+      '{"role":"tool","tool_call_id":"c1","name":"pay","content":"$ok"},{"role":"assistant","content":"a","tool_calls":null,"tools":null,"partial":true}]'
+    const choice = '"tool_choice":{"type":"function","function":{"name":"pay"}}'
+    const out = sent(`{"model":"a","messages":${messages},"tools":[${tool}],${choice}}`)
+    for (const kept of [messages, tool, choice]) assert.include(out, kept)
   })
 })

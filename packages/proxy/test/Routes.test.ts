@@ -30,17 +30,15 @@ describe("GET /v1/usage", () => {
       yield* world.settled(alice)
       const { status, headers, body } = yield* get(world, "/v1/usage", alice.token)
       assert.strictEqual(status, 200)
-      assert.deepStrictEqual(body, {
-        object: "usage",
-        tier: "pro",
+      assert.deepInclude(body, {
         used: 120,
         held: 0,
         limit: 50_000,
         remaining: 49_880,
         resets_at: "2099-12-01T00:00:00.000Z",
-        paused: false,
-        suspended: false,
+        background: { used: 0, held: 0, cap: 50_000 },
       })
+      assert.deepInclude(body.today, { used: 120, cap: null })
       assert.strictEqual(headers.get("x-ratelimit-remaining-tokens"), "49880")
     }),
   )
@@ -59,6 +57,90 @@ describe("GET /v1/usage", () => {
         }
       }
     }),
+  )
+
+  it.live("answers nobody by a token that was revoked, though this process knows it", () =>
+    Effect.gen(function* () {
+      const alice = World.customer("alice")
+      const world = yield* World.start({ customers: [alice] })
+      yield* world.allowance.rebuild(alice.snapshot)
+      assert.strictEqual((yield* get(world, "/v1/usage", alice.token)).status, 200)
+      const { customerId, snapshot } = alice
+      const terms = { ...snapshot.terms, tokens: [] }
+      yield* world.allowance.apply({ customerId, rev: 2, period: 0, terms, packsDelta: 0 })
+      for (const path of ["/v1/usage", "/v1/models"]) {
+        const refused = yield* get(world, path, alice.token)
+        assert.deepStrictEqual([refused.status, refused.body.error.code], [401, "invalid_api_key"])
+      }
+    }),
+  )
+})
+
+describe("GET /v1/models", () => {
+  it.live("lists the models of the customer's tier as Kimi does, each also by its name, and no other", () =>
+    Effect.gen(function* () {
+      const alice = World.customer("alice")
+      const world = yield* World.start({ customers: [alice] })
+      const model = (id: string) => ({ id, object: "model", created: 0, owned_by: "moonshot", context_length: 262_144 })
+      const { status, body } = yield* get(world, "/v1/models", alice.token)
+      assert.strictEqual(status, 200)
+      assert.deepStrictEqual(body, { object: "list", data: [model("kimi-k2.6"), model("kimi-k2.7-code")] })
+      assert.deepStrictEqual((yield* get(world, "/v1/models/kimi-k2.6", alice.token)).body, model("kimi-k2.6"))
+      assert.deepStrictEqual((yield* get(world, "/v1/models/kimi%2Dk2%2E6", alice.token)).body, model("kimi-k2.6"))
+      for (const id of ["kimi-k3", "constructor", "KIMI-K2.6", "%00", "kimi-k2.6%20"]) {
+        const unknown = yield* get(world, `/v1/models/${id}`, alice.token)
+        assert.strictEqual(unknown.status, 404)
+        assert.strictEqual(unknown.body.error.code, "model_not_found")
+      }
+      assert.strictEqual((yield* get(world, "/v1/models/kimi-k2.6", "")).status, 401)
+    }),
+  )
+})
+
+describe("the headers of an answer", () => {
+  const duration = /^(?:\d+h)?(?:\d+m)?\d+s$/
+  it.live("tell what is left, until when, and what the call holds and may complete", () =>
+    Effect.gen(function* () {
+      const alice = World.customer("alice", { plan: 50_000 })
+      const world = yield* World.start({ customers: [alice] })
+      const { headers } = yield* get(world, "/v1/models", alice.token)
+      assert.strictEqual(headers.get("x-ratelimit-remaining-tokens"), "50000")
+      assert.match(headers.get("x-ratelimit-reset-tokens") ?? "", duration)
+      assert.match(headers.get("x-request-id") ?? "", /^req_/)
+      for (const stream of [true, false]) {
+        const before = yield* world.settled(alice)
+        const { headers } = yield* World.chat(
+          world,
+          alice.token,
+          World.chatBody({ max_completion_tokens: 2_000, stream }),
+        )
+        const hold = Number(headers.get("x-berth-hold-tokens"))
+        assert.isAbove(hold, 2_000)
+        assert.strictEqual(headers.get("x-berth-completion-limit"), "2000")
+        assert.strictEqual(headers.get("x-ratelimit-limit-tokens"), "50000")
+        assert.strictEqual(Number(headers.get("x-ratelimit-remaining-tokens")), 50_000 - before.used - hold)
+        assert.match(headers.get("x-ratelimit-reset-tokens") ?? "", duration)
+        assert.strictEqual(headers.get("x-berth-period-end"), "2099-12-01T00:00:00.000Z")
+      }
+    }),
+  )
+  it.live(
+    "tell that nothing is left when the month's allowance is used up, and nothing at all to who has no token",
+    () =>
+      Effect.gen(function* () {
+        const alice = World.customer("alice", { plan: 1_000, used: 999 })
+        const world = yield* World.start({ customers: [alice] })
+        const { status, headers } = yield* World.chat(world, alice.token)
+        assert.strictEqual(status, 429)
+        assert.strictEqual(headers.get("x-ratelimit-remaining-tokens"), "0")
+        assert.strictEqual(headers.get("x-ratelimit-limit-tokens"), "1000")
+        assert.match(headers.get("x-ratelimit-reset-tokens") ?? "", duration)
+        const stranger = yield* World.chat(world, "bth_x")
+        assert.deepStrictEqual(
+          [...stranger.headers.keys()].filter((name) => name.startsWith("x-")),
+          ["x-request-id"],
+        )
+      }),
   )
 })
 
@@ -103,10 +185,19 @@ describe("the log", () => {
         )
       }
       yield* World.chat(world, `${alice.token.slice(0, -1)}x`)
+      const foreign = "sk-0123456789abcdefghij"
+      assert.notInclude((yield* World.chat(world, foreign)).text, foreign)
       yield* world.settled(alice)
       assert.isNotEmpty(lines)
       // The last character is the only one that the mistyped token lacks.
-      for (const secret of [alice.token.slice(0, -1), World.upstreamKey, "my-very-private-words", "org-1", "ak-2"]) {
+      for (const secret of [
+        alice.token.slice(0, -1),
+        foreign,
+        World.upstreamKey,
+        "my-very-private-words",
+        "org-1",
+        "ak-2",
+      ]) {
         assert.notInclude(lines.join("\n"), secret)
       }
     }).pipe(Effect.provide(Logger.layer([logger])))

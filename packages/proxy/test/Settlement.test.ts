@@ -2,23 +2,26 @@
 import { IncomingMessage, ServerResponse } from "node:http"
 import { Socket } from "node:net"
 import { Allowance, type Hold } from "@berth/domain/Allowance"
+import { StoreUnavailable } from "@berth/domain/Errors"
 import { RequestId } from "@berth/domain/Ids"
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import { TestClock } from "effect/testing"
 import { Call } from "../src/Call.ts"
 import { check } from "../src/Check.ts"
 import { conclude } from "../src/Conclude.ts"
 import { Kimi } from "../src/Kimi.ts"
+import * as Metrics from "../src/Metrics.ts"
 import { Settings } from "../src/Settings.ts"
 import { Settlement } from "../src/Settlement.ts"
 import * as World from "./World.ts"
 
 /** An upstream that cannot be connected to: nothing is ever sent. */
-const unconnected = Kimi.of({ dispatch: () => {} })
+const unconnected = Kimi.of({ dispatch: () => {}, balance: Effect.never })
 
 const layer = Layer.provideMerge(Settlement.layer, Layer.merge(Layer.fresh(World.memory), Settings.layerOf({})))
 
@@ -31,6 +34,8 @@ const hold = Effect.fnUntraced(function* (who: World.Customer, name: string) {
     tokenHash: who.snapshot.terms.tokens[0] ?? "",
     requestId: RequestId.make(name),
     attempt: 1,
+    model: "kimi-k2.6",
+    background: false,
     prompt: 100,
     completion: 1_000,
     floor: 1_000,
@@ -92,6 +97,43 @@ describe("an open hold", () => {
   )
 })
 
+describe("a settlement that the store does not take at once", () => {
+  it.effect("is told again, and how long it took is counted", () => {
+    let refusals = 1
+    const hesitant = Layer.effect(
+      Allowance,
+      Effect.map(Allowance, (allowance) =>
+        Allowance.of({
+          ...allowance,
+          settle: (settlement) =>
+            Effect.suspend(() =>
+              refusals-- > 0
+                ? Effect.fail(new StoreUnavailable({ store: "redis", operation: "settle", cause: "away" }))
+                : allowance.settle(settlement),
+            ),
+        }),
+      ),
+    ).pipe(Layer.provide(Layer.fresh(World.memory)))
+    return Effect.gen(function* () {
+      const alice = World.customer("alice")
+      const settlement = yield* Settlement
+      const mine = yield* hold(alice, "hesitant")
+      settlement.opened(mine)
+      yield* settlement.settle(settling(mine))
+      assert.strictEqual((yield* view(alice)).used, 0)
+      yield* Effect.yieldNow
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* view(alice)).used, 15)
+      const lag = yield* Metric.value(Metrics.settleSeconds)
+      assert.strictEqual(lag.count, 1)
+      assert.isAtLeast(lag.sum, 0.08)
+    }).pipe(
+      Effect.provide(Layer.provideMerge(Settlement.layer, Layer.merge(hesitant, Settings.layerOf({})))),
+      Effect.provideService(Metric.MetricRegistry, new Map()),
+    )
+  })
+})
+
 describe("a call whose client left", () => {
   it.effect("is given back if it never went out", () =>
     Effect.gen(function* () {
@@ -104,7 +146,8 @@ describe("a call whose client left", () => {
       call.start(unconnected, checked.shape.upstream(checked.model, 10))
       call.detach()
       const passage = { hold: mine, checked, completion: 10, traceId: "", slot: undefined, call }
-      yield* conclude(settlement, Duration.seconds(10), passage)
+      const calibration = { of: () => undefined, learn: () => assert.fail("nothing was counted") }
+      yield* conclude({ settlement, calibration, hangUpDrain: Duration.seconds(10) }, passage)
       yield* TestClock.adjust("11 seconds")
       const after = yield* view(alice)
       assert.deepStrictEqual([after.used, after.held], [0, 0])

@@ -1,6 +1,7 @@
 /** An upstream on a socket of its own that does what a test scripts, and counts by itself what it served. */
 import { createServer, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
+import { gzipSync } from "node:zlib"
 import * as Effect from "effect/Effect"
 
 export interface Received {
@@ -19,7 +20,7 @@ export interface Counts {
   readonly cached?: number
 }
 
-const usageJson = ({ prompt, completion, cached = 0 }: Counts) => ({
+export const usageJson = ({ prompt, completion, cached = 0 }: Counts) => ({
   prompt_tokens: prompt,
   completion_tokens: completion,
   total_tokens: prompt + completion,
@@ -33,6 +34,29 @@ const chunk = (choices: unknown, more: object = {}) =>
 
 export const word = (index: number): string =>
   chunk([{ index: 0, delta: { content: `word${index} ` }, finish_reason: null }])
+
+/** A chunk as it comes from OpenAI-style servers that name the usage in each. */
+export const wordWithNull = (index: number): string =>
+  chunk([{ index: 0, delta: { content: `word${index} ` }, finish_reason: null }], { usage: null })
+
+/** The first chunk of most streams: who speaks, and nothing said. */
+export const role = chunk([{ index: 0, delta: { role: "assistant", content: "" }, finish_reason: null }])
+
+/** A reason to finish without any counts. */
+export const finished = chunk([{ index: 0, delta: {}, finish_reason: "stop" }])
+
+/** Counts where they may stand: with the finish, in a chunk of their own, or in the midst of the text. */
+export const counted = {
+  inChoice: (usage: unknown) => chunk([{ index: 0, delta: {}, finish_reason: "stop", usage }]),
+  onTop: (usage: unknown) => chunk([], { usage }),
+  withText: (usage: unknown, text = "and so on ") =>
+    chunk([{ index: 0, delta: { content: text }, finish_reason: null }], { usage }),
+} as const
+
+/** An error told in the midst of a 200, as an event. */
+export const errorEvent = (type: string, message: string): string => event({ error: { type, message } })
+
+export const done = "data: [DONE]\n\n"
 
 /** The end of a stream as Kimi K3 sends it: the same usage twice. */
 export const finish = (counts: Counts): string =>
@@ -76,17 +100,21 @@ export const stalling =
     for (let sent = 0; sent < words; sent++) response.write(word(sent))
   }
 
+/** A whole answer as JSON. */
+export const answer = (counts: Counts, content = "Hello there"): string =>
+  JSON.stringify({
+    id: "chatcmpl-stub",
+    object: "chat.completion",
+    created: 1,
+    model: "kimi-k2.6",
+    choices: [{ index: 0, message: { role: "assistant", content }, finish_reason: "stop" }],
+    usage: usageJson(counts),
+  })
+
 export const answering =
   (counts: Counts, delayMillis = 0): Behaviour =>
   (_received, response) => {
-    const body = JSON.stringify({
-      id: "chatcmpl-stub",
-      object: "chat.completion",
-      created: 1,
-      model: "kimi-k2.6",
-      choices: [{ index: 0, message: { role: "assistant", content: "Hello there" }, finish_reason: "stop" }],
-      usage: usageJson(counts),
-    })
+    const body = answer(counts)
     setTimeout(() => {
       response.writeHead(200, { "content-type": "application/json", "content-length": Buffer.byteLength(body) })
       response.end(body)
@@ -114,6 +142,92 @@ export const html504: Behaviour = (_received, response) => {
   response.end("<html><body><h1>504 Gateway Time-out</h1></body></html>")
 }
 
+/** Says nothing at all. */
+export const silent: Behaviour = () => {}
+
+/** Takes the request and closes the connection, or resets it, without an answer. */
+export const closing: Behaviour = (_received, response) => {
+  response.socket?.end()
+}
+export const resettingAtOnce: Behaviour = (_received, response) => {
+  response.socket?.resetAndDestroy()
+}
+
+/** Pieces one after the other, each in a packet of its own, then an end of the given kind. */
+export const sending =
+  (
+    pieces: ReadonlyArray<string | Buffer>,
+    {
+      end = "end",
+      headers = sse,
+      pauseMillis = 0,
+      status = 200,
+    }: {
+      readonly end?: "end" | "reset" | "stall"
+      readonly headers?: Readonly<Record<string, string | number>>
+      readonly pauseMillis?: number
+      readonly status?: number
+    } = {},
+  ): Behaviour =>
+  (_received, response) => {
+    response.writeHead(status, { ...headers })
+    response.flushHeaders()
+    let sent = 0
+    const next = (): void => {
+      if (response.destroyed) return
+      const piece = pieces[sent++]
+      if (piece !== undefined) {
+        response.write(piece, () => setTimeout(next, pauseMillis))
+      } else if (end === "end") response.end()
+      else if (end === "reset") setTimeout(() => response.socket?.resetAndDestroy(), 20)
+    }
+    next()
+  }
+
+/** Each byte by itself. */
+export const dripping = (text: string, options?: Parameters<typeof sending>[1]): Behaviour =>
+  sending(
+    [...Buffer.from(text)].map((byte) => Buffer.of(byte)),
+    options,
+  )
+
+/** JSON in one piece, with the right length. */
+export const json =
+  (body: string, status = 200, headers: Readonly<Record<string, string>> = {}): Behaviour =>
+  (_received, response) => {
+    response.writeHead(status, {
+      "content-type": "application/json",
+      "content-length": Buffer.byteLength(body),
+      ...headers,
+    })
+    response.end(body)
+  }
+
+/** JSON that promises more bytes than come. */
+export const truncated =
+  (body: string, bytes: number): Behaviour =>
+  (_received, response) => {
+    response.writeHead(200, { "content-type": "application/json", "content-length": Buffer.byteLength(body) })
+    response.write(body.slice(0, bytes))
+    setTimeout(() => response.socket?.end(), 20)
+  }
+
+/** Compressed, though plain was asked for. */
+export const gzipped =
+  (body: string, type: string): Behaviour =>
+  (_received, response) => {
+    response.writeHead(200, { "content-type": type, "content-encoding": "gzip" })
+    response.end(gzipSync(body))
+  }
+
+/** Hints first, then the answer. */
+export const hinting =
+  (then: Behaviour): Behaviour =>
+  (received, response) => {
+    response.writeProcessing()
+    response.writeEarlyHints({ link: "</style.css>; rel=preload" }, () => then(received, response))
+  }
+
 /** One behaviour per request, the last one for all that follow. */
 export const inTurn =
   (...behaviours: ReadonlyArray<Behaviour>): Behaviour =>
@@ -122,6 +236,10 @@ export const inTurn =
 
 export interface Stub {
   readonly baseUrl: string
+  /** What our account there holds; undefined: nobody says. */
+  readonly account: { balance: number | undefined; asked: number }
+  /** Nobody listens there from now on. */
+  readonly stop: () => void
   readonly received: ReadonlyArray<Received>
   /** Requests being answered now, and the most there ever were. */
   readonly load: { now: number; most: number }
@@ -129,10 +247,18 @@ export interface Stub {
 
 export const start = (behaviour: Behaviour) =>
   Effect.acquireRelease(
-    Effect.callback<Stub & { readonly stop: () => void }>((resume) => {
+    Effect.callback<Stub>((resume) => {
       const received: Array<Received> = []
+      const account = { balance: 100 as number | undefined, asked: 0 }
       const load = { now: 0, most: 0 }
       const server = createServer((request, response) => {
+        if (request.method === "GET") {
+          account.asked++
+          const { balance } = account
+          response.writeHead(balance === undefined ? 500 : 200, { "content-type": "application/json" })
+          response.end(JSON.stringify({ code: 0, status: true, data: { available_balance: balance } }))
+          return
+        }
         load.now++
         load.most = Math.max(load.most, load.now)
         response.on("close", () => load.now--)
@@ -153,7 +279,7 @@ export const start = (behaviour: Behaviour) =>
           server.closeAllConnections()
           server.close()
         }
-        resume(Effect.succeed({ baseUrl: `http://127.0.0.1:${port}/v1`, received, load, stop }))
+        resume(Effect.succeed({ baseUrl: `http://127.0.0.1:${port}/v1`, account, received, load, stop }))
       })
     }),
     (stub) => Effect.sync(stub.stop),

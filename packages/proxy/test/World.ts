@@ -1,12 +1,15 @@
 /** A proxy on a real socket before a scripted upstream, on whatever allowance a test gives it, with customers who may call. */
 import { Allowance, type AllowanceSnapshot, type AllowanceTerms } from "@berth/domain/Allowance"
 import { AllowanceSource } from "@berth/domain/AllowanceSource"
+import { Calibrations } from "@berth/domain/Calibration"
 import { CustomerId } from "@berth/domain/Ids"
 import { hashOf, mint } from "@berth/domain/ProxyToken"
+import { Switches } from "@berth/domain/Switches"
 import type { UsageEvent } from "@berth/domain/Usage"
 import { UsageEvents } from "@berth/domain/UsageEvents"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
@@ -14,6 +17,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { Kimi } from "../src/Kimi.ts"
 import * as Proxy from "../src/Proxy.ts"
+import type * as PublicServer from "../src/PublicServer.ts"
 import { type Limits, Settings } from "../src/Settings.ts"
 import * as Stub from "./StubUpstream.ts"
 
@@ -27,7 +31,7 @@ export interface Customer {
 
 let minted = 0
 
-/** Each has a token of their own; the same number gives the same one. */
+/** Each has a token of their own. */
 export const customer = (
   name: string,
   {
@@ -37,7 +41,9 @@ export const customer = (
     ...terms
   }: Partial<AllowanceTerms> & { readonly used?: number; readonly periodEnd?: number } = {},
 ): Customer => {
-  const token = Redacted.value(mint(Uint8Array.from({ length: 32 }, (_, index) => (index * 7 + ++minted) % 256)))
+  const number = ++minted
+  const random = Uint8Array.from({ length: 32 }, (_, index) => (index < 4 ? number >> (8 * index) : index * 7) % 256)
+  const token = Redacted.value(mint(random))
   const customerId = CustomerId.make(name)
   return {
     customerId,
@@ -49,6 +55,8 @@ export const customer = (
       periodEnd,
       packs: 0,
       used,
+      background: 0,
+      today: { day: 0, used: 0 },
       older: [],
       recorded: { epoch: "", cursor: "0-0" },
       terms: {
@@ -59,6 +67,8 @@ export const customer = (
         serviceUntil: Date.UTC(2100, 0, 1),
         paused: false,
         blocked: false,
+        dailyCap: null,
+        backgroundCap: plan,
         tokens: [hashOf(token)],
         ...terms,
       },
@@ -72,12 +82,20 @@ export interface Options {
   readonly settings?: Partial<Limits>
   /** Instead of the memory layers. */
   readonly allowance?: Layer.Layer<Allowance | UsageEvents>
+  /** The switches of that allowance, if the test throws any. */
+  readonly switches?: Layer.Layer<Switches>
+  /** What earlier processes learnt of prompts, if the test shares it. */
+  readonly calibrations?: Layer.Layer<Calibrations>
   readonly source?: Layer.Layer<AllowanceSource>
+  readonly server?: PublicServer.Options
+  /** How long the end of the scope lets answers go on. */
+  readonly drain?: Duration.Input
 }
 
-export const memory: Layer.Layer<Allowance | UsageEvents> = Layer.mergeAll(
+export const memory: Layer.Layer<Allowance | UsageEvents | Switches> = Layer.mergeAll(
   Allowance.layerMemory,
   UsageEvents.layerMemory,
+  Switches.layerMemory,
 )
 
 /** Starts it all in the current scope. */
@@ -85,13 +103,20 @@ export const start = Effect.fnUntraced(function* (options: Options) {
   const stub = yield* Stub.start(options.behaviour ?? Stub.either({ prompt: 100, completion: 20 }))
   const settings = Settings.layerOf(options.settings ?? {})
   const stores = Layer.mergeAll(
-    options.allowance ?? Layer.fresh(memory),
+    options.allowance === undefined
+      ? Layer.fresh(memory)
+      : Layer.merge(options.allowance, options.switches ?? Layer.fresh(Switches.layerMemory)),
+    options.calibrations ?? Layer.fresh(Calibrations.layerMemory),
     options.source ?? AllowanceSource.layerMemory(options.customers.map((one) => one.snapshot)),
   )
   const context = yield* Layer.build(
     Layer.fresh(Proxy.serve).pipe(
       Layer.provideMerge(
-        NodeHttpServer.layer(Proxy.server, { port: 0, host: "127.0.0.1", gracefulShutdownTimeout: 0 }),
+        NodeHttpServer.layer(() => Proxy.server(options.server), {
+          port: 0,
+          host: "127.0.0.1",
+          gracefulShutdownTimeout: options.drain ?? 0,
+        }),
       ),
       Layer.provide(Kimi.layerOf({ apiKey: Redacted.make(upstreamKey), baseUrl: new URL(stub.baseUrl) })),
       Layer.provideMerge(stores),
@@ -101,6 +126,7 @@ export const start = Effect.fnUntraced(function* (options: Options) {
   const { address } = Context.get(context, HttpServer.HttpServer)
   const url = `http://127.0.0.1:${(address as { port: number }).port}`
   const allowance = Context.get(context, Allowance)
+  const switches = Context.get(context, Switches)
   const usageEvents = Context.get(context, UsageEvents)
 
   const view = (one: Customer) => Effect.map(allowance.view(one.customerId), Option.getOrThrow)
@@ -118,7 +144,7 @@ export const start = Effect.fnUntraced(function* (options: Options) {
       }
       return yield* Effect.die(`still held: ${(yield* view(one)).held}`)
     })
-  return { url, stub, allowance, view, events, settled }
+  return { url, stub, allowance, switches, view, events, settled }
 })
 
 export type World = Effect.Success<ReturnType<typeof start>>

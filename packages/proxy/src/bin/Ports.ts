@@ -1,10 +1,14 @@
 /** Picks each port of the proxy: the real thing if its variable is given, else embedded. */
 import { Allowance } from "@berth/domain/Allowance"
+import { Calibrations } from "@berth/domain/Calibration"
 import * as Embedded from "@berth/domain/Embedded"
 import * as AllowanceRedis from "@berth/domain/live/AllowanceRedis"
 import * as AllowanceSourcePostgres from "@berth/domain/live/AllowanceSourcePostgres"
+import * as CalibrationsRedis from "@berth/domain/live/CalibrationsRedis"
 import * as Postgres from "@berth/domain/live/Postgres"
 import { RedisClient } from "@berth/domain/live/RedisClient"
+import * as SwitchesRedis from "@berth/domain/live/SwitchesRedis"
+import { Switches } from "@berth/domain/Switches"
 import * as Layer from "effect/Layer"
 import * as KeyValueStore from "effect/persistence/KeyValueStore"
 import * as EmbeddedKimi from "../embedded/Kimi.ts"
@@ -21,9 +25,14 @@ const kimiEmbedded = EmbeddedKimi.layer.pipe(
   Layer.provide(KeyValueStore.layerMemory),
 )
 
+const stores = Layer.mergeAll(AllowanceRedis.layer, SwitchesRedis.layer, CalibrationsRedis.layer).pipe(
+  Layer.provide(RedisClient.layer),
+)
+const memory = Layer.mergeAll(Allowance.layerMemory, Switches.layerMemory, Calibrations.layerMemory)
+
 export const layer = ({ postgres, redis, kimi }: Ports, seed: Seed) =>
   Layer.mergeAll(
-    redis === undefined ? AllowanceRedis.layer.pipe(Layer.provide(RedisClient.layer)) : Allowance.layerMemory,
+    redis === undefined ? stores : memory,
     postgres === undefined ? AllowanceSourcePostgres.layer.pipe(Layer.provide(Postgres.layerConfig)) : seed.source,
     kimi === undefined ? Kimi.layer : kimiEmbedded,
   )

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto"
 import * as Embedded from "@berth/domain/Embedded"
 import { launch } from "@berth/domain/Launch"
 import * as Listen from "@berth/domain/Listen"
+import * as Telemetry from "@berth/domain/Telemetry"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -31,4 +32,4 @@ const Main = Layer.unwrap(
   }),
 )
 
-launch(Main)
+launch(Main.pipe(Layer.provide(Telemetry.layer("token-proxy"))))

@@ -18,7 +18,7 @@ const month = 30 * 24 * 3_600_000
 export const seed = (random: Uint8Array, now: number): Seed => {
   const customerId = CustomerId.make("try-me")
   const token = mint(random)
-  const plan = tiers.pro.monthlyTokens
+  const { monthlyTokens: plan, backgroundTokens: backgroundCap } = tiers.pro
   return {
     customerId,
     token,
@@ -30,6 +30,8 @@ export const seed = (random: Uint8Array, now: number): Seed => {
         periodEnd: now + month,
         packs: 0,
         used: 0,
+        background: 0,
+        today: { day: 0, used: 0 },
         older: [],
         recorded: { epoch: "", cursor: "0-0" },
         terms: {
@@ -40,6 +42,8 @@ export const seed = (random: Uint8Array, now: number): Seed => {
           serviceUntil: now + 12 * month,
           paused: false,
           blocked: false,
+          dailyCap: null,
+          backgroundCap,
           tokens: [hashOf(Redacted.value(token))],
         },
       },

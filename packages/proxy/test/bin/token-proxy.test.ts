@@ -3,17 +3,16 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { createServer } from "node:net"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
+import { freePorts } from "@berth/domain/testing/FreePorts"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 
 const program = join(import.meta.dirname, "../../src/bin/token-proxy.ts")
 
-const freePort = Effect.callback<number>((resume) => {
-  const server = createServer().listen(0, "127.0.0.1", () => {
-    const { port } = server.address() as AddressInfo
-    server.close(() => resume(Effect.succeed(port)))
-  })
-})
+const freePort = Effect.map(
+  Effect.promise(() => freePorts(1)),
+  ([port = 0]) => port,
+)
 
 interface Running {
   readonly child: ChildProcess
