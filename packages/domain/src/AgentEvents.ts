@@ -9,6 +9,7 @@ import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type { StoreUnavailable } from "./Errors.ts"
+import { Exported } from "./Exports.ts"
 import { CustomerId } from "./Ids.ts"
 import { Phase, Step } from "./Lifecycle.ts"
 
@@ -21,6 +22,19 @@ const common = {
   at: Schema.Int,
 }
 
+/** Something is wrong with an agent that runs all the same. */
+export const AgentTrouble = Schema.Struct({
+  /** The side of its health that it is on; an agent has at most one trouble on each. */
+  condition: Schema.String,
+  /** In one word. */
+  reason: Schema.String,
+  /** In words that its owner can act on. */
+  message: Schema.String,
+  /** Whether its owner alone can mend it. */
+  needsOwner: Schema.Boolean,
+})
+export type AgentTrouble = typeof AgentTrouble.Type
+
 export const AgentEvent = Schema.Union([
   /** One object of the plan is in place. */
   Schema.TaggedStruct("step", { ...common, step: Step }),
@@ -32,13 +46,27 @@ export const AgentEvent = Schema.Union([
     message: Schema.String,
     retriable: Schema.Boolean,
   }),
-  Schema.TaggedStruct("deleted", common),
+  /** An agent that runs is in trouble, or in another on that side than before. */
+  Schema.TaggedStruct("troubled", { ...common, ...AgentTrouble.fields }),
+  /** That trouble is over; `message` says what is well again. */
+  Schema.TaggedStruct("recovered", {
+    ...common,
+    condition: Schema.String,
+    reason: Schema.String,
+    message: Schema.String,
+  }),
+  /** A confirmed deletion has begun: the agent stops, and its data is exported before any of it is deleted. */
+  Schema.TaggedStruct("deprovisioning", common),
+  /** The data stands in the export store, and its deletion may begin. */
+  Schema.TaggedStruct("exported", { ...common, exported: Exported }),
+  /** Nothing is left of the agent in the cluster. It tells of the export once more, in case that word was lost. */
+  Schema.TaggedStruct("deleted", { ...common, exported: Schema.optionalKey(Exported) }),
   /** Something in the cluster differed from the desired state and was put back. */
   Schema.TaggedStruct("driftRepaired", { ...common, what: Schema.String }),
   /** An Agent was deleted by hand; it goes on running and is written again. Ops look. */
   Schema.TaggedStruct("deletionBlocked", common),
-  /** The state of one Agent, reported at each resync. */
-  Schema.TaggedStruct("resync", { ...common, phase: Phase }),
+  /** The state of one Agent, reported at each resync, with all of its troubles. */
+  Schema.TaggedStruct("resync", { ...common, phase: Phase, troubles: Schema.optionalKey(Schema.Array(AgentTrouble)) }),
 ])
 export type AgentEvent = typeof AgentEvent.Type
 export const AgentEventJson = Schema.fromJsonString(AgentEvent)

@@ -8,7 +8,9 @@ import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import type { Difference } from "./Allowance/Compare.ts"
 import { make } from "./Allowance/Memory.ts"
+import { SwitchBoard } from "./Allowance/SwitchBoard.ts"
 import { UsageLog } from "./Allowance/UsageLog.ts"
 import type { StoreUnavailable } from "./Errors.ts"
 import { CustomerId, type RequestId } from "./Ids.ts"
@@ -34,10 +36,18 @@ export const AllowanceTerms = Schema.Struct({
   paused: Schema.Boolean,
   /** The agent is suspended, for whatever reason. */
   blocked: Schema.Boolean,
+  /** The most that may be charged in one UTC day, as the customer set it; null for no such cap. */
+  dailyCap: Schema.NullOr(Tokens),
+  /** The most that background turns (heartbeat, cron) may be charged in one period. */
+  backgroundCap: Tokens,
   /** SHA-256 (hex) of every live proxy token; two during a rotation. */
   tokens: Schema.Array(Schema.String),
 })
 export type AllowanceTerms = typeof AllowanceTerms.Type
+
+/** What was charged in the newest UTC day that had a charge. `day` counts from 1970-01-01. */
+export const DayUsage = Schema.Struct({ day: Schema.Int, used: Tokens })
+export type DayUsage = typeof DayUsage.Type
 
 /**
  * The whole of `limit:{<id>}` as Postgres knows it, read in one snapshot. `recorded` is how far the recorder had come in
@@ -52,17 +62,27 @@ export const AllowanceSnapshot = Schema.Struct({
   periodEnd: Schema.Int,
   packs: Tokens,
   used: Tokens,
+  /** What background turns used of it. */
+  background: Tokens,
+  today: DayUsage,
   /** Used and plan of closed periods, by number: the newest `remembered` (see `Allowance/Limit.ts`), for what settles late. */
   older: Schema.Array(Schema.Struct({ period: Schema.Int, used: Tokens, plan: Tokens })),
+  /** Charges of periods after that one: calls of which Redis told when it had lost that it opened them. */
+  ahead: Schema.optionalKey(Schema.Array(Schema.Struct({ period: Schema.Int, used: Tokens, background: Tokens }))),
+  /**
+   * Source ids of calls that these amounts count: the newest, which somebody may yet settle again, and all that was asked
+   * about and is counted. For a rebuild alone.
+   */
+  counted: Schema.optionalKey(Schema.Array(Schema.String)),
   recorded: Schema.Struct({ epoch: Schema.String, cursor: Schema.String }),
 })
 export type AllowanceSnapshot = typeof AllowanceSnapshot.Type
 
 /**
  * A change with its per-customer number. It applies only on top of `rev - 1`, and never touches used or held.
- * `terms.plan` is the grant of `period`, the newest that billing knew: if the store has opened a later one since, that
- * one keeps the grant it opened with (the recorder books it from its `period` event, and billing answers with a further
- * change if it wants another); if the store is behind, it first opens every period up to it.
+ * `terms.plan` is the grant of `period`, the newest that billing knew: if the store has opened a later one since, it counts
+ * for the closed one, and the later one keeps the grant it opened with (the recorder books it from its `period` event, and
+ * billing answers with a further change if it wants another); if the store is behind, it first opens every period up to it.
  */
 export const AllowanceChange = Schema.Struct({
   customerId: CustomerId,
@@ -83,6 +103,11 @@ export interface AllowanceView {
   readonly packs: number
   readonly used: number
   readonly held: number
+  /** What background turns used in this period, and hold. Parts of `used` and `held`. */
+  readonly background: number
+  readonly heldBackground: number
+  /** The running UTC day. */
+  readonly today: DayUsage
   /** plan + packs. */
   readonly limit: number
 }
@@ -93,6 +118,9 @@ export interface Ask {
   readonly tokenHash: string
   readonly requestId: RequestId
   readonly attempt: number
+  readonly model: string
+  /** A turn that nobody waits for: heartbeat or cron. */
+  readonly background: boolean
   readonly prompt: number
   readonly completion: number
   readonly floor: number
@@ -105,6 +133,7 @@ export interface Hold {
   readonly attempt: number
   readonly period: number
   readonly ask: number
+  readonly background: boolean
 }
 
 export type Admission =
@@ -121,12 +150,20 @@ export type Admission =
     }
   /** used + prompt + min(completion, floor) exceeds the limit: the monthly message. */
   | { readonly _tag: "Exhausted"; readonly used: number; readonly limit: number; readonly periodEnd: number }
-  /** Fits the allowance, but not beside the open holds: wait for one to settle. */
+  /** Today's charges leave no room under the customer's daily cap until `resetsAt`, the next UTC midnight. */
+  | { readonly _tag: "DailyCapped"; readonly cap: number; readonly resetsAt: number }
+  /** Background turns have used what they may in this period. */
+  | { readonly _tag: "BackgroundCapped"; readonly cap: number; readonly periodEnd: number }
+  /** Fits what is left under every cap, but not beside the open holds: wait for one to settle. */
   | { readonly _tag: "Busy"; readonly limit: number; readonly periodEnd: number }
   /** The token is not (or no longer) one of the customer's live ones. */
   | { readonly _tag: "Revoked" }
   | { readonly _tag: "Paused" }
   | { readonly _tag: "Blocked" }
+  /** Ops have stopped all traffic, this model or this customer (see `Switches`). */
+  | { readonly _tag: "Stopped"; readonly what: "all" | "model" | "customer" }
+  /** This request and attempt was concluded before it was asked for: an ask that Redis got late. Nobody waits for it. */
+  | { readonly _tag: "Ended" }
   /** A period is due and serviceUntil has passed. */
   | { readonly _tag: "Lapsed"; readonly serviceUntil: number }
   /** There is no hash: rebuild it from Postgres and ask again. */
@@ -146,6 +183,28 @@ export interface Settlement {
 /** `settled` counted now; `repeat` was counted before and changed nothing; `corrected` is a truth after its hold was given up as lost. */
 export type Settled = "settled" | "repeat" | "corrected"
 
+/** How a rebuild ended. `unsure`: source ids of events of which the snapshot does not say whether it counts them. */
+export type Rebuilt = "rebuilt" | "present" | "stale" | { readonly unsure: ReadonlyArray<string> }
+
+export type Compared =
+  | "outdated"
+  | "stale"
+  | { readonly unsure: ReadonlyArray<string> }
+  | { readonly differences: ReadonlyArray<Difference> }
+
+/** A customer and the newest change to their allowance. */
+export interface Revision {
+  readonly customerId: CustomerId
+  readonly rev: number
+}
+
+export interface Pulse {
+  /** Another one whenever what the store had acknowledged may be lost: it was away, or its stream began anew. */
+  readonly life: string
+  /** For how long the oldest usage has waited to be recorded, in ms; 0 when none waits. */
+  readonly lag: number
+}
+
 export class Allowance extends Context.Service<
   Allowance,
   {
@@ -164,20 +223,32 @@ export class Allowance extends Context.Service<
     /** `skipped`: not newer than what stands. `gap`: a change before it is missing, so rebuild. `absent`: there is no hash, so rebuild. */
     apply(change: AllowanceChange): Effect.Effect<"applied" | "skipped" | "gap" | "absent", StoreUnavailable>
     /**
-     * Writes the hash from a snapshot plus the stream's later events, only if it is absent. `stale`: events that the
-     * snapshot lacks were recorded and trimmed since, so take a new snapshot and try again.
+     * Writes the hash from a snapshot plus the stream's later events, if it is absent or outdated (see there), and marks as
+     * settled what the snapshot says it counted, so that a repeat of it is known. `stale`: events that the snapshot lacks
+     * were recorded and trimmed since. `unsure`, if `asked` is given: a charge of the stream is neither `counted` nor in
+     * `asked`, so it may be one that was recorded before and told again. Either way take a new snapshot and try again.
      */
-    rebuild(snapshot: AllowanceSnapshot): Effect.Effect<"rebuilt" | "present" | "stale", StoreUnavailable>
-    /** Drops the hash (its holds and settled markers stay), to be rebuilt. For a gap. */
+    rebuild(snapshot: AllowanceSnapshot, asked?: ReadonlyArray<string>): Effect.Effect<Rebuilt, StoreUnavailable>
+    /**
+     * How the store's allowance differs from a snapshot and the stream's later events, as of one instant. `outdated`: it is
+     * absent, behind or to be rebuilt anyway. `stale`, `unsure` and `asked` are as at `rebuild`.
+     */
+    compare(snapshot: AllowanceSnapshot, asked: ReadonlyArray<string>): Effect.Effect<Compared, StoreUnavailable>
+    /** Drops the hash (its holds and settled markers stay), to be rebuilt: what ops do about a difference, and tests. */
     forget(customerId: CustomerId): Effect.Effect<void, StoreUnavailable>
-    /** Those of these customers that the store does not know. Costs little, so that all of them can be looked for often. */
-    absent(customers: ReadonlyArray<CustomerId>): Effect.Effect<ReadonlyArray<CustomerId>, StoreUnavailable>
+    /**
+     * Those of these customers whom the store does not know, or knows from before a change, or from before it lost the tail
+     * of its stream. Costs little, so that all of them can be looked for often.
+     */
+    outdated(customers: ReadonlyArray<Revision>): Effect.Effect<ReadonlyArray<CustomerId>, StoreUnavailable>
+    /** Tells whether the store may have forgotten something, and how far the recorder is behind. */
+    readonly pulse: Effect.Effect<Pulse, StoreUnavailable>
     /** As the next admission will find it, due periods opened. */
     view(customerId: CustomerId): Effect.Effect<Option.Option<AllowanceView>, StoreUnavailable>
   }
 >()("@berth/domain/Allowance") {
-  /** Shares its stream with `UsageEvents.layerMemory`. */
+  /** Shares its stream with `UsageEvents.layerMemory`, its switches with `Switches.layerMemory`. */
   static readonly layerMemory: Layer.Layer<Allowance> = Layer.effect(Allowance, make).pipe(
-    Layer.provide(UsageLog.layer),
+    Layer.provide([UsageLog.layer, SwitchBoard.layer]),
   )
 }

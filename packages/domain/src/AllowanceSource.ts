@@ -6,17 +6,28 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import type { AllowanceSnapshot } from "./Allowance.ts"
+import type { AllowanceSnapshot, Revision } from "./Allowance.ts"
 import type { StoreUnavailable } from "./Errors.ts"
 import type { CustomerId } from "./Ids.ts"
+import type { UsageDay } from "./UsageDays.ts"
 
 export class AllowanceSource extends Context.Service<
   AllowanceSource,
   {
-    snapshot(customerId: CustomerId): Effect.Effect<Option.Option<AllowanceSnapshot>, StoreUnavailable>
+    /** `counted` is told if `asked` is given, and then also for the source ids in it. */
+    snapshot(
+      customerId: CustomerId,
+      asked?: ReadonlyArray<string>,
+    ): Effect.Effect<Option.Option<AllowanceSnapshot>, StoreUnavailable>
     customerOf(tokenHash: string): Effect.Effect<Option.Option<CustomerId>, StoreUnavailable>
-    /** Every customer with an allowance, for a rebuild of all. */
-    readonly customers: Effect.Effect<ReadonlyArray<CustomerId>, StoreUnavailable>
+    /** Every customer with an allowance. */
+    readonly customers: Effect.Effect<ReadonlyArray<Revision>, StoreUnavailable>
+    /** What is recorded of one period, and of every UTC day from `sinceDay` on if that is given. */
+    usage(
+      customerId: CustomerId,
+      period: number,
+      sinceDay?: number,
+    ): Effect.Effect<ReadonlyArray<UsageDay>, StoreUnavailable>
   }
 >()("@berth/domain/AllowanceSource") {
   static readonly layerMemory = (snapshots: ReadonlyArray<AllowanceSnapshot>): Layer.Layer<AllowanceSource> =>
@@ -24,6 +35,7 @@ export class AllowanceSource extends Context.Service<
       snapshot: (id) => Effect.succeed(Option.fromUndefinedOr(snapshots.find((one) => one.customerId === id))),
       customerOf: (hash) =>
         Effect.succeed(Option.fromUndefinedOr(snapshots.find((one) => one.terms.tokens.includes(hash))?.customerId)),
-      customers: Effect.succeed(snapshots.map((one) => one.customerId)),
+      customers: Effect.succeed(snapshots.map(({ customerId, rev }) => ({ customerId, rev }))),
+      usage: () => Effect.succeed([]),
     })
 }

@@ -29,7 +29,9 @@ export const refusal = (env: string, ports: Given): string | undefined => {
       .map(({ port, names }) => `${names.join(" and ")} (${port})`)
       .join(", ")}.`
   const half = missing.find(({ own }) => own?.[1] === true)
-  return half && `${half.own?.[0]} is given, so ${half.names.join(" and ")} is needed too.`
+  if (half === undefined) return undefined
+  const are = half.names.length > 1 ? "are" : "is"
+  return `${half.own?.[0]} is given, so ${half.names.join(" and ")} ${are} needed too.`
 }
 
 /** An empty variable counts as one that is not given. */

@@ -23,3 +23,6 @@ export type RequestId = typeof RequestId.Type
 
 /** The Kubernetes namespace that holds a customer's agent. */
 export const namespaceOf = (id: CustomerId): string => `customer-${id}`
+
+/** Whose namespace it is, or `undefined` when it is no customer's. */
+export const customerOf = (namespace: string): string | undefined => /^customer-(.+)$/.exec(namespace)?.[1]

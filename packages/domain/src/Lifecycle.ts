@@ -23,7 +23,8 @@ const followers: Readonly<Record<Phase, ReadonlyArray<Phase>>> = {
   updating: ["active", "failed", "suspended", "deprovisioning"],
   suspended: ["provisioning", "updating", "active", "deprovisioning"],
   failed: ["provisioning", "updating", "active", "suspended", "deprovisioning"],
-  deprovisioning: ["deleted"],
+  // Whoever pays before the data is deleted keeps it: then the agent is put in place again.
+  deprovisioning: ["provisioning", "deleted"],
   deleted: ["provisioning"],
 }
 

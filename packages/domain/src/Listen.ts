@@ -2,7 +2,7 @@
  * How every server of Berth opens its port: on `HOST` (127.0.0.1) unless it says otherwise. A port that cannot be opened ends
  * the start with one line that names the variable to change.
  */
-import { createServer, type Server } from "node:http"
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Config from "effect/Config"
 import type * as Duration from "effect/Duration"
@@ -45,12 +45,30 @@ export const refusal = (code: unknown, at: { variable: string; port: number; hos
   }
 }
 
+/**
+ * A port is open before its routes are there. Node gives a request of that moment to nobody, and its client would wait for
+ * ever: here it waits for the routes.
+ */
+const holdEarly = (server: Server): Server => {
+  const early: Array<readonly [IncomingMessage, ServerResponse]> = []
+  const keep = (request: IncomingMessage, response: ServerResponse) => early.push([request, response])
+  const onListener = (event: string, serve: (request: IncomingMessage, response: ServerResponse) => void) => {
+    if (event !== "request") return
+    server.off("request", keep)
+    server.off("newListener", onListener)
+    for (const [request, response] of early) if (!request.socket.destroyed) serve(request, response)
+  }
+  server.on("request", keep)
+  server.on("newListener", onListener)
+  return server
+}
+
 export const layer = (options: Options) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const { variable, port, host = "HOST", server = createServer, drain = "5 seconds" } = options
       const address = yield* Config.String(host).pipe(Config.withDefault("127.0.0.1"))
-      return NodeHttpServer.layer(server, {
+      return NodeHttpServer.layer(() => holdEarly(server()), {
         port,
         host: address,
         gracefulShutdownTimeout: drain,

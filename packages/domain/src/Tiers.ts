@@ -23,6 +23,8 @@ export interface Tier {
   readonly monthlyCents: number
   /** Charged tokens a month (see `Usage.chargeOf`). */
   readonly monthlyTokens: number
+  /** The most of them that heartbeat and cron turns may use, so that an idle agent leaves the rest to its owner. */
+  readonly backgroundTokens: number
   /** The first is the agent's default. */
   readonly models: ReadonlyArray<ModelId>
   readonly requestsPerMinute: number
@@ -56,6 +58,7 @@ export const tiers: Readonly<Record<TierId, Tier>> = {
     name: "Starter",
     monthlyCents: 1_900,
     monthlyTokens: 1_000_000,
+    backgroundTokens: 200_000,
     models: everyModel,
     requestsPerMinute: 30,
     concurrency: 4,
@@ -67,6 +70,7 @@ export const tiers: Readonly<Record<TierId, Tier>> = {
     name: "Pro",
     monthlyCents: 4_900,
     monthlyTokens: 5_000_000,
+    backgroundTokens: 1_000_000,
     models: everyModel,
     requestsPerMinute: 60,
     concurrency: 8,
@@ -78,6 +82,7 @@ export const tiers: Readonly<Record<TierId, Tier>> = {
     name: "Team",
     monthlyCents: 12_900,
     monthlyTokens: 20_000_000,
+    backgroundTokens: 4_000_000,
     models: everyModel,
     requestsPerMinute: 180,
     concurrency: 24,
@@ -89,6 +94,7 @@ export const tiers: Readonly<Record<TierId, Tier>> = {
     name: "Internal",
     monthlyCents: 0,
     monthlyTokens: 50_000_000,
+    backgroundTokens: 50_000_000,
     models: everyModel,
     requestsPerMinute: 600,
     concurrency: 64,

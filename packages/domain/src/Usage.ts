@@ -1,4 +1,5 @@
 /** What one model call used, and what it is charged at. Tokens are integers; money is micro-USD. */
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { CustomerId, RequestId } from "./Ids.ts"
 
@@ -29,6 +30,8 @@ const counted = {
   model: Schema.String,
   usage: Usage,
   charge: Tokens,
+  /** A heartbeat or cron turn. Events of before there was a difference count as none. */
+  background: Schema.Boolean.pipe(Schema.withDecodingDefaultKey(Effect.succeed(false))),
   /** Settled from bytes seen because the upstream never reported. */
   estimated: Schema.Boolean,
   priceVersion: Schema.String,
@@ -46,11 +49,25 @@ export const UsageEvent = Schema.Union([
   Schema.TaggedStruct("correction", counted),
   /** The admission script opened a period because it was due. */
   Schema.TaggedStruct("period", { ...common, startsAt: Schema.Int, endsAt: Schema.Int, plan: Tokens }),
+  /** A request was refused because the period's limit is used up; told for the first one at each limit. Not for the ledger. */
+  Schema.TaggedStruct("exhausted", { ...common, used: Tokens, limit: Tokens }),
 ])
 export type UsageEvent = typeof UsageEvent.Type
 
-/** The ledger's unique source id of an event; what makes recording exactly-once. */
-export const sourceIdOf = (event: UsageEvent): string =>
-  event._tag === "period"
-    ? `period:${event.customerId}:${event.period}`
-    : `${event._tag}:${event.requestId}:${event.attempt}`
+/**
+ * The unique source id of an event, in the ledger or among the customer's events; what makes recording exactly-once. A call
+ * is charged once, as usage or as a correction: a Redis that forgot the one may tell the other.
+ */
+export const sourceIdOf = (event: UsageEvent): string => {
+  switch (event._tag) {
+    case "usage":
+    case "correction":
+      return `usage:${event.requestId}:${event.attempt}`
+    case "period":
+      return `period:${event.customerId}:${event.period}`
+    case "exhausted":
+      return `exhausted:${event.customerId}:${event.period}:${event.limit}`
+    case "lost":
+      return `lost:${event.requestId}:${event.attempt}`
+  }
+}

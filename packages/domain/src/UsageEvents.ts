@@ -1,7 +1,8 @@
 /**
  * The stream `usage:events`: settled usage on its way to Postgres. Order is the store's; an event leaves the stream only
  * when Postgres has committed it. The recorder's place is (epoch, cursor) and stands in Postgres beside what it recorded,
- * so recording is exactly-once; a stream that was lost starts a new epoch and is read from its beginning.
+ * so recording is exactly-once; a stream that was lost, or that lost its tail, starts a new epoch and is read from its
+ * beginning: what it says again is known by its source id.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -21,14 +22,31 @@ export interface Recordable {
   readonly event: UsageEvent
 }
 
+export interface Page {
+  readonly epoch: string
+  /**
+   * The cursor after which `events` follow: that of the place if the stream knows it, else "0-0". Later than the place's if
+   * what lies between was trimmed: another Postgres than this one had recorded it.
+   */
+  readonly start: string
+  readonly events: ReadonlyArray<Recordable>
+}
+
+/** How far a page reaches. */
+export const endOf = ({ epoch, start, events }: Page): StreamPlace => ({
+  epoch,
+  cursor: events.at(-1)?.cursor ?? start,
+})
+
 export class UsageEvents extends Context.Service<
   UsageEvents,
   {
-    /** Up to `max` events after a place, oldest first, with the epoch they belong to. A place of another epoch counts as the beginning. */
-    after(
-      place: StreamPlace,
-      max: number,
-    ): Effect.Effect<{ readonly epoch: string; readonly events: ReadonlyArray<Recordable> }, StoreUnavailable>
+    /**
+     * Up to `max` events after the recorder's place, oldest first. A place that the stream does not know counts as the
+     * beginning: of another epoch, or of this one and gone with its tail. The stream then begins a new epoch on account of
+     * that place, and every allowance in the store is outdated: it may lack what Postgres has.
+     */
+    after(place: StreamPlace, max: number): Effect.Effect<Page, StoreUnavailable>
     /** Drops what Postgres has committed, up to and including the place's cursor; nothing if the epoch is another. */
     trim(place: StreamPlace): Effect.Effect<void, StoreUnavailable>
     /** Events waiting. */

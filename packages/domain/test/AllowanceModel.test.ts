@@ -4,9 +4,10 @@ import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
 import { Allowance } from "../src/Allowance.ts"
 import { play, Steps } from "../src/testing/contracts/AllowanceProperties.ts"
+import { Switches } from "../src/Switches.ts"
 import { UsageEvents } from "../src/UsageEvents.ts"
 
-const memory = Layer.merge(Allowance.layerMemory, UsageEvents.layerMemory)
+const memory = Layer.mergeAll(Allowance.layerMemory, UsageEvents.layerMemory, Switches.layerMemory)
 
 describe("Allowance in memory", () => {
   it.effect.prop(

@@ -30,10 +30,10 @@ describe("Lifecycle", () => {
     )
   })
 
-  it("never turns back from deprovisioning", () => {
+  it("turns back from deprovisioning only by being put in place again", () => {
     assert.deepStrictEqual(
       phases.filter((phase) => mayFollow("deprovisioning", phase)),
-      ["deprovisioning", "deleted"],
+      ["provisioning", "deprovisioning", "deleted"],
     )
   })
 

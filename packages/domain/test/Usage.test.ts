@@ -29,15 +29,27 @@ describe("Usage", () => {
   it("knows an event and its truth apart, and the same event again", () => {
     const common = { customerId: CustomerId.make("ada"), at: 1, period: 2 }
     const call = { ...common, requestId: RequestId.make("r"), attempt: 3 }
-    const facts = { model: "kimi-k2.6", usage: usage({}), charge: 0, estimated: false, priceVersion: "v", traceId: "" }
+    const counted = { model: "kimi-k2.6", usage: usage({}), charge: 0, background: true, estimated: false }
+    const facts = { ...counted, priceVersion: "v", traceId: "" }
     const events: ReadonlyArray<UsageEvent> = [
       { _tag: "usage", ...call, ...facts },
       { _tag: "lost", ...call, ask: 9 },
       { _tag: "correction", ...call, ...facts },
       { _tag: "period", ...common, startsAt: 0, endsAt: 9, plan: 5 },
+      { _tag: "exhausted", ...common, used: 90, limit: 100 },
     ]
-    assert.deepStrictEqual(events.map(sourceIdOf), ["usage:r:3", "lost:r:3", "correction:r:3", "period:ada:2"])
+    const sources = ["usage:r:3", "lost:r:3", "usage:r:3", "period:ada:2", "exhausted:ada:2:100"]
+    assert.deepStrictEqual(events.map(sourceIdOf), sources)
     const codec = Schema.fromJsonString(UsageEvent)
     for (const event of events) assert.deepStrictEqual(Schema.decodeSync(codec)(Schema.encodeSync(codec)(event)), event)
+  })
+
+  it("reads an event from before background turns were told apart as none", () => {
+    const old = `{"_tag":"usage","customerId":"ada","at":1,"period":0,"requestId":"r","attempt":1,"model":"kimi-k2.6",
+      "usage":{"prompt":1,"cached":0,"completion":0,"reasoning":0},"charge":1,"estimated":false,"priceVersion":"v",
+      "traceId":""}`
+    const event = Schema.decodeSync(Schema.fromJsonString(UsageEvent))(old)
+    assert.isFalse(event._tag === "usage" && event.background)
+    assert.isTrue(event._tag === "usage")
   })
 })

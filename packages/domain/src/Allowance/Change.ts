@@ -1,9 +1,9 @@
 /**
  * Changes that billing made, in their order. Pure; the script `apply` of the Redis layer does the same. Invariant: a change
- * counts once and only after the one before it; used, held and closed periods are never touched.
+ * counts once and only after the one before it; used and held are never touched.
  */
 import type { AllowanceChange } from "../Allowance.ts"
-import { type Limit, open, type Opened } from "./Limit.ts"
+import { type Limit, open, type Opened, replan } from "./Limit.ts"
 
 export type Applied =
   | { readonly _tag: "applied"; readonly limit: Limit; readonly opened: ReadonlyArray<Opened> }
@@ -19,14 +19,15 @@ export const apply = (limit: Limit | undefined, change: AllowanceChange): Applie
     { ...limit, terms: { ...limit.terms, anchor, nextPlan } },
     ({ period }) => period < change.period,
   )
-  const plan = change.period === current.period ? change.terms.plan : current.terms.plan
+  const isLate = change.period < current.period
+  const { packs, ...planned } = isLate ? replan(current, change.period, change.terms.plan) : current
   return {
     _tag: "applied",
     limit: {
-      ...current,
+      ...planned,
       rev: change.rev,
-      terms: { ...change.terms, plan },
-      packs: Math.max(0, current.packs + change.packsDelta),
+      terms: { ...change.terms, plan: isLate ? current.terms.plan : change.terms.plan },
+      packs: Math.max(0, packs + change.packsDelta),
     },
     opened,
   }

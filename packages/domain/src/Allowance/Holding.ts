@@ -5,7 +5,7 @@
 import type { Hold, Settled, Settlement } from "../Allowance.ts"
 import { priceVersion } from "../Tiers.ts"
 import { chargeOf, type UsageEvent } from "../Usage.ts"
-import { charge, type Limit, type Opened } from "./Limit.ts"
+import { charge, type Charge, type Limit, type Opened } from "./Limit.ts"
 
 /** A hold lives this long unless it is renewed. */
 export const holdMillis = 90_000
@@ -17,6 +17,7 @@ export const markerMillis = 86_400_000
 export interface OpenHold {
   readonly period: number
   readonly ask: number
+  readonly background: boolean
 }
 
 /** How a (request, attempt) ended. Only `lost` and `released` may still become `settled`. */
@@ -29,20 +30,34 @@ export interface Holding {
   readonly marker: Marker | undefined
 }
 
-const give = (limit: Limit, open: OpenHold | undefined): Limit =>
-  open === undefined ? limit : { ...limit, held: limit.held - open.ask }
+/** What an open hold takes; `by` 1 as it is taken, -1 as it is given back. */
+export const hold = (limit: Limit, { ask, background }: Omit<OpenHold, "period">, by: 1 | -1): Limit => ({
+  ...limit,
+  held: limit.held + by * ask,
+  heldBackground: limit.heldBackground + (background ? by * ask : 0),
+})
+
+const give = (limit: Limit, open: OpenHold | undefined): Limit => (open === undefined ? limit : hold(limit, open, -1))
+
+const chargeAt = ({ hold: { period, background }, usage }: Settlement, at: number): Charge => ({
+  period,
+  background,
+  charge: chargeOf(usage),
+  at,
+})
 
 /** Settled once, whether its hold is still open, gone, or was given up before. */
 export const settle = (
   { limit, open, marker }: Holding,
-  { hold, usage }: Settlement,
+  settlement: Settlement,
+  now: number,
 ): { readonly result: Settled; readonly holding: Holding } =>
   marker === "settled"
     ? { result: "repeat", holding: { limit, open, marker } }
     : {
         result: marker === "lost" ? "corrected" : "settled",
         holding: {
-          limit: limit === undefined ? undefined : charge(give(limit, open), hold.period, chargeOf(usage)),
+          limit: limit === undefined ? undefined : charge(give(limit, open), chargeAt(settlement, now)),
           open: undefined,
           marker: "settled",
         },
@@ -56,12 +71,13 @@ export const release = ({ limit, open, marker }: Holding): Holding => ({
 })
 
 /** Keeps a hold open; one that is missing comes back unless its call has ended. Undefined: nothing is to be kept. */
-export const renew = ({ limit, open, marker }: Holding, { period, ask }: Hold): Holding | undefined => {
+export const renew = ({ limit, open, marker }: Holding, renewed: Hold): Holding | undefined => {
   if (open !== undefined) return { limit, open, marker }
   if (marker === "settled" || marker === "released") return undefined
+  const { period, ask, background } = renewed
   return {
-    limit: limit === undefined ? undefined : { ...limit, held: limit.held + ask },
-    open: { period, ask },
+    limit: limit === undefined ? undefined : hold(limit, renewed, 1),
+    open: { period, ask, background },
     marker,
   }
 }
@@ -83,6 +99,7 @@ export const usageFacts = ({ hold, model, usage, estimated, traceId }: Settlemen
   model,
   usage,
   charge: chargeOf(usage),
+  background: hold.background,
   estimated,
   priceVersion,
   traceId,
@@ -96,7 +113,7 @@ export const usageEvent = (settlement: Settlement, result: "settled" | "correcte
   ...usageFacts(settlement),
 })
 
-export const lostEvent = (hold: Hold, at: number): UsageEvent => ({ _tag: "lost", ...hold, at })
+export const lostEvent = ({ background: _, ...hold }: Hold, at: number): UsageEvent => ({ _tag: "lost", ...hold, at })
 
 export const periodEvent = (customerId: Hold["customerId"], opened: Opened, at: number): UsageEvent => ({
   _tag: "period",

@@ -5,13 +5,17 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { Allowance, Hold } from "../Allowance.ts"
+import type { Allowance, AllowanceSnapshot, Hold } from "../Allowance.ts"
+import type { UsageEvent } from "../Usage.ts"
 import type { CustomerId } from "../Ids.ts"
 import { admit } from "./Admit.ts"
 import { BacklogLimit } from "./Backlog.ts"
 import { apply } from "./Change.ts"
+import { differencesBetween } from "./Compare.ts"
+import { callsCounted, missingFrom } from "./Counted.ts"
 import * as Holding from "./Holding.ts"
-import { fromSnapshot, type Limit, type Opened, viewOf } from "./Limit.ts"
+import { fromSnapshot, type Limit, viewOf } from "./Limit.ts"
+import { SwitchBoard } from "./SwitchBoard.ts"
 import { UsageLog } from "./UsageLog.ts"
 
 interface Kept extends Holding.OpenHold {
@@ -19,8 +23,9 @@ interface Kept extends Holding.OpenHold {
   readonly expiresAt: number
 }
 
-export const make: Effect.Effect<Allowance["Service"], never, UsageLog> = Effect.gen(function* () {
+export const make: Effect.Effect<Allowance["Service"], never, UsageLog | SwitchBoard> = Effect.gen(function* () {
   const log = yield* UsageLog
+  const stopped = yield* SwitchBoard
   const backlogLimit = yield* BacklogLimit
   const startedAt = yield* Clock.currentTimeMillis
   const limits = new Map<CustomerId, Limit>()
@@ -33,10 +38,10 @@ export const make: Effect.Effect<Allowance["Service"], never, UsageLog> = Effect
     for (const token of limit.terms.tokens) customers.set(token, customerId)
     limits.set(customerId, limit)
   }
-  const append = (customerId: CustomerId, opened: ReadonlyArray<Opened>, now: number) => {
-    for (const one of opened) log.append(Holding.periodEvent(customerId, one, now))
+  const append = (events: ReadonlyArray<UsageEvent>) => {
+    for (const event of events) log.append(event)
   }
-  const gather = (hold: Hold, now: number): Holding.Holding => {
+  const gather = (hold: Call, now: number): Holding.Holding => {
     const mark = markers.get(keyOf(hold))
     return {
       limit: limits.get(hold.customerId),
@@ -49,16 +54,33 @@ export const make: Effect.Effect<Allowance["Service"], never, UsageLog> = Effect
     if (limit !== undefined) write(hold.customerId, limit)
     if (open === undefined) holds.delete(key)
     else holds.set(key, { ...open, hold, expiresAt: now + Holding.holdMillis })
-    if (marker !== undefined && open === undefined) {
-      // Set anew, so that the oldest stand first and can be dropped from the front.
-      markers.delete(key)
-      markers.set(key, { marker, until: now + Holding.markerMillis })
-      for (const [old, { until }] of markers) {
-        if (until > now) break
-        markers.delete(old)
-      }
+    if (marker !== undefined && open === undefined) mark(key, marker, now)
+  }
+  const mark = (key: string, marker: Holding.Marker, now: number) => {
+    // Set anew, so that the oldest stand first and can be dropped from the front.
+    markers.delete(key)
+    markers.set(key, { marker, until: now + Holding.markerMillis })
+    for (const [old, { until }] of markers) {
+      if (until > now) break
+      markers.delete(old)
     }
   }
+
+  /** What a snapshot and the stream's later events say together, without the open holds. */
+  const toldBy = (
+    snapshot: AllowanceSnapshot,
+    asked: ReadonlyArray<string> | undefined,
+  ): "stale" | { readonly unsure: ReadonlyArray<string> } | { readonly limit: Limit } => {
+    const missed = log.missedBy(snapshot.recorded)
+    if (missed === undefined) return "stale"
+    const own = missed.filter((event) => event.customerId === snapshot.customerId)
+    const { missing, unsure } = missingFrom(snapshot, own, asked)
+    return unsure.length > 0 ? { unsure } : { limit: fromSnapshot(snapshot, missing) }
+  }
+  const withHolds = (customerId: CustomerId, limit: Limit): Limit =>
+    [...holds.values()]
+      .filter(({ hold }) => hold.customerId === customerId)
+      .reduce((sum, kept) => Holding.hold(sum, kept, 1), limit)
 
   return {
     customerOf: Effect.fn("Allowance.customerOf")(function* (tokenHash) {
@@ -66,15 +88,12 @@ export const make: Effect.Effect<Allowance["Service"], never, UsageLog> = Effect
     }),
     admit: Effect.fn("Allowance.admit")(function* (ask) {
       const now = yield* Clock.currentTimeMillis
-      const state = {
-        limit: limits.get(ask.customerId),
-        before: holds.get(keyOf(ask)),
-        backlogged: log.length() > backlogLimit,
-      }
-      const { admission, limit, opened } = admit(state, ask, now)
+      const { limit: before, open, marker } = gather(ask, now)
+      const state = { limit: before, before: open, marker, stopped, backlogged: log.length() > backlogLimit }
+      const { admission, limit, events } = admit(state, ask, now)
       if (limit !== undefined) write(ask.customerId, limit)
-      append(ask.customerId, opened, now)
-      if (admission._tag === "Admitted" && state.before === undefined) {
+      append(events)
+      if (admission._tag === "Admitted" && open === undefined) {
         const { hold } = admission
         holds.set(keyOf(ask), { ...hold, hold, expiresAt: now + Holding.holdMillis })
       }
@@ -89,7 +108,7 @@ export const make: Effect.Effect<Allowance["Service"], never, UsageLog> = Effect
     }),
     settle: Effect.fn("Allowance.settle")(function* (settlement) {
       const now = yield* Clock.currentTimeMillis
-      const { result, holding } = Holding.settle(gather(settlement.hold, now), settlement)
+      const { result, holding } = Holding.settle(gather(settlement.hold, now), settlement, now)
       if (result === "repeat") return result
       store(settlement.hold, holding, now)
       log.append(Holding.usageEvent(settlement, result, now))
@@ -115,27 +134,43 @@ export const make: Effect.Effect<Allowance["Service"], never, UsageLog> = Effect
       const applied = apply(limits.get(change.customerId), change)
       if (applied._tag !== "applied") return applied._tag
       write(change.customerId, applied.limit)
-      append(change.customerId, applied.opened, now)
+      append(applied.opened.map((one) => Holding.periodEvent(change.customerId, one, now)))
       return "applied"
     }),
-    rebuild: Effect.fn("Allowance.rebuild")(function* (snapshot) {
-      const { customerId, recorded } = snapshot
-      if (limits.has(customerId)) return "present"
-      const missed = log.missedBy(recorded)
-      if (missed === undefined) return "stale"
-      const own = missed.filter((event) => event.customerId === customerId)
-      let held = 0
-      for (const kept of holds.values()) if (kept.hold.customerId === customerId) held += kept.ask
-      write(customerId, { ...fromSnapshot(snapshot, own), held })
+    rebuild: Effect.fn("Allowance.rebuild")(function* (snapshot, asked) {
+      const now = yield* Clock.currentTimeMillis
+      const { customerId } = snapshot
+      if ((limits.get(customerId)?.rev ?? 0) >= snapshot.rev) return "present"
+      const told = toldBy(snapshot, asked)
+      if (told === "stale" || "unsure" in told) return told
+      for (const call of callsCounted(snapshot)) {
+        holds.delete(`${customerId}:${call}`)
+        mark(`${customerId}:${call}`, "settled", now)
+      }
+      write(customerId, withHolds(customerId, told.limit))
       return "rebuilt"
+    }),
+    compare: Effect.fn("Allowance.compare")(function* (snapshot, asked) {
+      const now = yield* Clock.currentTimeMillis
+      const { customerId, rev } = snapshot
+      const found = limits.get(customerId)
+      if (found === undefined || found.rev < rev) return "outdated"
+      const told = found.rev > rev ? "stale" : toldBy(snapshot, asked)
+      if (told === "stale" || "unsure" in told) return told
+      return { differences: differencesBetween(told.limit, found, withHolds(customerId, told.limit), now) }
     }),
     forget: Effect.fn("Allowance.forget")(function* (customerId) {
       for (const token of limits.get(customerId)?.terms.tokens ?? []) customers.delete(token)
       limits.delete(customerId)
     }),
-    absent: Effect.fn("Allowance.absent")(function* (asked) {
-      return asked.filter((customerId) => !limits.has(customerId))
+    outdated: Effect.fn("Allowance.outdated")(function* (asked) {
+      const behind = asked.filter(({ customerId, rev }) => (limits.get(customerId)?.rev ?? 0) < rev)
+      return behind.map(({ customerId }) => customerId)
     }),
+    pulse: Effect.gen(function* () {
+      const now = yield* Clock.currentTimeMillis
+      return { life: "memory", lag: Math.max(0, now - (log.oldest() ?? now)) }
+    }).pipe(Effect.withSpan("Allowance.pulse")),
     view: Effect.fn("Allowance.view")(function* (customerId) {
       const now = yield* Clock.currentTimeMillis
       const limit = limits.get(customerId)
@@ -144,5 +179,6 @@ export const make: Effect.Effect<Allowance["Service"], never, UsageLog> = Effect
   }
 })
 
-const keyOf = ({ customerId, requestId, attempt }: Pick<Hold, "customerId" | "requestId" | "attempt">): string =>
-  `${customerId}:${requestId}:${attempt}`
+type Call = Pick<Hold, "customerId" | "requestId" | "attempt">
+
+const keyOf = ({ customerId, requestId, attempt }: Call): string => `${customerId}:${requestId}:${attempt}`

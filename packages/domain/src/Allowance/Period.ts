@@ -4,7 +4,13 @@
  */
 import * as DateTime from "effect/DateTime"
 
-const dayMillis = 86_400_000
+export const dayMillis = 86_400_000
+
+/** Number of the UTC day, from 1970-01-01. */
+export const dayOf = (instant: number): number => Math.floor(instant / dayMillis)
+
+/** When a day ends. Epoch ms. */
+export const endOfDay = (day: number): number => (day + 1) * dayMillis
 
 const dateOf = (instant: number) => DateTime.toPartsUtc(DateTime.makeUnsafe(instant))
 

@@ -6,21 +6,25 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { Allowance } from "../Allowance.ts"
 import { AllowanceSource } from "../AllowanceSource.ts"
+import { StoreUnavailable } from "../Errors.ts"
 import type { CustomerId } from "../Ids.ts"
 
-/** A snapshot that the recorder overtook is taken anew, so often. */
-const tries = 10
+/** A snapshot that the recorder or a settlement overtook is taken anew, so often. */
+const tries = 20
 
-/** Writes the allowance if it is missing; whether the store has one now. */
+/** Writes the allowance if it is missing or outdated; whether the store has one now. */
 export const rebuild = Effect.fn("Allowance.rebuildFromSource")(function* (customerId: CustomerId) {
   const allowance = yield* Allowance
   const source = yield* AllowanceSource
+  let asked: ReadonlyArray<string> = []
   for (let left = tries; left > 0; left--) {
-    const snapshot = yield* source.snapshot(customerId)
+    const snapshot = yield* source.snapshot(customerId, asked)
     if (Option.isNone(snapshot)) return false
-    if ((yield* allowance.rebuild(snapshot.value)) !== "stale") return true
+    const rebuilt = yield* allowance.rebuild(snapshot.value, asked)
+    if (rebuilt === "rebuilt" || rebuilt === "present") return true
+    if (rebuilt !== "stale") asked = [...asked, ...rebuilt.unsure]
   }
   // More than a race: Postgres is behind what it had recorded, as after a restore of an old backup.
   yield* Effect.logError("Postgres lacks usage that has left the stream", { customerId })
-  return false
+  return yield* new StoreUnavailable({ store: "postgres", operation: "Allowance.rebuild", cause: "out of date" })
 })

@@ -7,17 +7,19 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import type { UsageEvent } from "../Usage.ts"
-import type { Recordable, StreamPlace } from "../UsageEvents.ts"
+import type { Page, StreamPlace } from "../UsageEvents.ts"
 
 export class UsageLog extends Context.Service<
   UsageLog,
   {
     append(event: UsageEvent): void
-    after(place: StreamPlace, max: number): { readonly epoch: string; readonly events: ReadonlyArray<Recordable> }
+    after(place: StreamPlace, max: number): Page
     /** Everything after a place; undefined if some of it was trimmed. */
     missedBy(place: StreamPlace): ReadonlyArray<UsageEvent> | undefined
     trim(place: StreamPlace): void
     length(): number
+    /** When the oldest event was told, epoch ms; undefined if there is none. */
+    oldest(): number | undefined
   }
 >()("@berth/domain/Allowance/UsageLog") {
   static readonly layer: Layer.Layer<UsageLog> = Layer.effect(
@@ -38,6 +40,7 @@ export class UsageLog extends Context.Service<
         },
         after: (place, max) => ({
           epoch,
+          start: `${place.epoch === epoch ? Math.max(known(place), trimmed) : 0}-0`,
           events: from(place)
             .slice(0, max)
             .map(({ number, event }) => ({ cursor: `${number}-0`, event })),
@@ -48,6 +51,7 @@ export class UsageLog extends Context.Service<
           events = events.filter((one) => one.number > trimmed)
         },
         length: () => events.length,
+        oldest: () => events[0]?.event.at,
       }
     }),
   )

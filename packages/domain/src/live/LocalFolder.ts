@@ -71,8 +71,23 @@ export const recipient = Effect.gen(function* () {
   return Option.isSome(given) ? given.value : yield* Effect.flatMap(identity, recipientOf)
 })
 
+/** Opens exports, which are encrypted to its public half. Api alone needs it. */
+export const exportIdentity = kept("EXPORT_AGE_IDENTITY", "export.age", Effect.promise(Age.generateIdentity))
+
+/** `EXPORT_AGE_RECIPIENT`, or that of the identity that this machine made. */
+export const exportRecipient = Effect.gen(function* () {
+  const given = yield* Config.option(Config.String("EXPORT_AGE_RECIPIENT"))
+  return Option.isSome(given) ? given.value : yield* Effect.flatMap(exportIdentity, recipientOf)
+})
+
+/** Signs the links by which customers fetch their exports. */
+export const exportLinkKey = kept("EXPORT_LINK_KEY", "export-link.key", random)
+
 /** The bearer of `POST /provision`. */
 export const serviceToken = kept("SERVICE_TOKEN", "service.token", random)
+
+/** The bearer of the operator's own port. */
+export const operatorToken = kept("OPERATOR_TOKEN", "operator.token", random)
 
 /** Signs the embedded Stripe's webhooks. */
 export const webhookSecret = kept(

@@ -1,8 +1,7 @@
 /**
  * The connections to Redis (`REDIS_URL`): one for commands, pipelined by itself, and one for each that blocks or subscribes.
- * Unreachable, it fails every call within about 1.5 s as `StoreUnavailable` (3 s for one that waited behind a batch that
- * Redis left unanswered), keeps reconnecting and is back by itself;
- * a call that failed may still have been carried out, so every script bears being repeated.
+ * Unreachable or silent, it fails every call within 2 s as `StoreUnavailable`, keeps reconnecting and is back by itself;
+ * a call that failed may still be carried out, at once or later, so every script bears being repeated.
  */
 import { createHash } from "node:crypto"
 import { Redis, type RedisOptions } from "ioredis"
@@ -46,7 +45,7 @@ export class RedisClient extends Context.Service<
     script(script: Script, args: ReadonlyArray<Argument>): Effect.Effect<unknown, StoreUnavailable>
     /** A connection of one's own, for commands that subscribe or block up to so many ms. Closed with the scope. */
     connect(blocking: number): Effect.Effect<Connection, never, Scope.Scope>
-    /** When the connection last became ready, in epoch ms; undefined while it is not. */
+    /** When the connection last became ready, in ms of the monotonic clock: no jump of the time of day ages it. Undefined while it is not. */
     readonly readySince: Effect.Effect<number | undefined>
   }
 >()("@berth/domain/live/RedisClient") {
@@ -70,6 +69,7 @@ export class RedisClient extends Context.Service<
 
 type Options = Omit<RedisOptions, "replyMapping">
 
+/** How long any call may take, with its wait for a connection or behind a batch that Redis left unanswered. */
 const patience = 1_500
 
 const common: Options = {
@@ -77,15 +77,29 @@ const common: Options = {
   // A peer that went silent is dropped, so that the next call finds a fresh connection.
   socketTimeout: 4_000,
   retryStrategy: (times) => Math.min(50 * 2 ** (times - 1), 500),
+  // Redis' own guess of when it has loaded its file is a second at least.
+  maxLoadingRetryTime: 200,
   disableClientInfo: true,
   autoResubscribe: false,
 }
 
+/**
+ * Fails when the answer is not there in time. What was asked may still happen. An answer that only waits for this process,
+ * because it is busy, is in time: timers come before sockets, so these are looked at once more.
+ */
+const within = <A>(answer: Promise<A>, millis: number): Promise<A> =>
+  new Promise((resolve, reject) => {
+    const late = () => reject(new Error(`no answer within ${millis} ms`))
+    const timer = setTimeout(() => setImmediate(late), millis)
+    answer.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
+
 function make(url: Redacted.Redacted<string>): Effect.Effect<RedisClient["Service"], never, Scope.Scope> {
   return Effect.gen(function* () {
     const clock = yield* Clock.Clock
+    const nowMillis = () => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
     const log = Effect.runForkWith(yield* Effect.context<never>())
-    const open = (options: Options): Effect.Effect<Connection, never, Scope.Scope> =>
+    const open = (millis: number, options: Options): Effect.Effect<Connection, never, Scope.Scope> =>
       Effect.map(
         Effect.acquireRelease(
           Effect.sync(() => {
@@ -100,18 +114,18 @@ function make(url: Redacted.Redacted<string>): Effect.Effect<RedisClient["Servic
           redis,
           call: (operation, run) =>
             Effect.tryPromise({
-              try: () => run(redis),
+              try: () => within(run(redis), millis),
               catch: (cause) => new StoreUnavailable({ store: "redis", operation, cause }),
             }),
         }),
       )
 
     // One reconnect is waited for, so that a restart of Redis shows as a slow call at most.
-    const main = yield* open({ enableAutoPipelining: true, maxRetriesPerRequest: 1, commandTimeout: patience })
+    const main = yield* open(patience, { enableAutoPipelining: true, maxRetriesPerRequest: 1 })
     let readySince: number | undefined
     let lost = false
     main.redis.on("ready", () => {
-      readySince = clock.currentTimeMillisUnsafe()
+      readySince = nowMillis()
       if (lost) log(Effect.logInfo("Redis is reachable again"))
       lost = false
     })
@@ -133,7 +147,7 @@ function make(url: Redacted.Redacted<string>): Effect.Effect<RedisClient["Servic
           }),
         ),
       // What it was doing when the connection broke may be done or not: it fails at once and is never sent again.
-      connect: (blocking) => open({ maxRetriesPerRequest: 0, commandTimeout: blocking + patience }),
+      connect: (blocking) => open(blocking + patience, { maxRetriesPerRequest: 0 }),
       readySince: Effect.sync(() => readySince),
     }
   })

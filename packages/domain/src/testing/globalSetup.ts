@@ -10,8 +10,10 @@ import * as Scope from "effect/Scope"
 import type { TestProject } from "vitest/node"
 import { make } from "../live/EmbeddedPostgres.ts"
 import { startRedis } from "./RedisServer.ts"
+import { s3Possible } from "./S3Binary.ts"
 import { databases, type TestServers } from "./Servers.ts"
 import { closeRun, closeRunNow, openRun, postgresFolder, runVariable } from "./TestFolder.ts"
+import { toxiproxyPossible } from "./ToxiproxyBinary.ts"
 
 interface Running {
   readonly servers: Promise<TestServers>
@@ -50,20 +52,28 @@ const atExit = (run: () => void) => {
 }
 const signals = ["SIGTERM", "SIGHUP"] as const
 
+const end = (cause: Cause.Cause<unknown>): never => {
+  const error = Cause.squash(cause)
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  return process.exit(1)
+}
+
 const begin = (): Running => {
   const scope = Scope.makeUnsafe()
   const close = () => Effect.runPromise(Scope.close(scope, Exit.void))
   const starting = Effect.runPromiseExit(Scope.provide(servers, scope)).then(async (exit) => {
     if (Exit.isSuccess(exit)) return exit.value
     await close()
-    const error = Cause.squash(exit.cause)
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
-    return process.exit(1)
+    return end(exit.cause)
   })
   return { servers: starting, scope, users: 0 }
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  // They are built by the first test that asks, which may take minutes; that they can't be had is known now.
+  const builds = Effect.andThen(toxiproxyPossible, s3Possible)
+  const possible = Effect.runSyncExit(project.name === "integration" ? builds : Effect.void)
+  if (Exit.isFailure(possible)) end(possible.cause)
   const running = (shared.berthTestServers ??= begin())
   running.users++
   const given = await running.servers

@@ -7,12 +7,15 @@ import { boundaryAfter } from "../../src/Allowance/Period.ts"
 import { prelude } from "../../src/live/AllowanceRedis/Prelude.ts"
 import * as AllowanceRedis from "../../src/live/AllowanceRedis.ts"
 import { RedisClient, script } from "../../src/live/RedisClient.ts"
+import * as SwitchesRedis from "../../src/live/SwitchesRedis.ts"
 import * as UsageEventsRedis from "../../src/live/UsageEventsRedis.ts"
 import { play, Steps } from "../../src/testing/contracts/AllowanceProperties.ts"
 import { freshRedisClient, testTime } from "./FreshRedisClient.ts"
 
 const empty = Layer.effectDiscard(RedisClient.use((redis) => redis.call("empty", (one) => one.flushdb())))
-const scripts = Layer.merge(AllowanceRedis.layer, UsageEventsRedis.layer).pipe(Layer.provide([empty, testTime]))
+const scripts = Layer.mergeAll(AllowanceRedis.layer, UsageEventsRedis.layer, SwitchesRedis.layer).pipe(
+  Layer.provide([empty, testTime]),
+)
 
 const Instant = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Date.UTC(2120, 0) }))
 const boundary = script("boundary", `${prelude} return int(boundaryAfter(tonumber(ARGV[2]), tonumber(ARGV[3])))`)

@@ -1,4 +1,4 @@
-/** The fields of the hash `limit:{<id>}`. Amounts and epoch ms as decimal integers, flags as 0 or 1. */
+/** The fields of the hash `limit:{<id>}`. Amounts, days and epoch ms as decimal integers, flags as 0 or 1, no cap as "". */
 import type { Limit } from "../../Allowance/Limit.ts"
 import type { AllowanceTerms } from "../../Allowance.ts"
 import { TierId } from "../../Tiers.ts"
@@ -11,22 +11,30 @@ export const pairs = (fields: Fields): ReadonlyArray<string | number> => Object.
 export const tokensField = (terms: AllowanceTerms): string => terms.tokens.join(",")
 
 /** The terms that no script computes with before it writes them. */
-export const plainFields = ({ tier, serviceUntil, paused, blocked }: AllowanceTerms): Fields => ({
-  tier,
-  serviceUntil,
-  paused: paused ? 1 : 0,
-  blocked: blocked ? 1 : 0,
+export const plainFields = (terms: AllowanceTerms): Fields => ({
+  tier: terms.tier,
+  serviceUntil: terms.serviceUntil,
+  paused: terms.paused ? 1 : 0,
+  blocked: terms.blocked ? 1 : 0,
+  dailyCap: terms.dailyCap ?? "",
+  backgroundCap: terms.backgroundCap,
 })
 
-/** All but tokens and held, which the rebuild script writes itself. A period not opened yet has no plan. */
-export const fieldsOf = ({ rev, terms, period, periodEnd, packs, used, older, ahead }: Limit): Fields => {
+/** All but tokens and what is held, which the rebuild script writes itself. A period not opened yet has no plan. */
+export const fieldsOf = (limit: Limit): Fields => {
+  const { rev, terms, period, periodEnd, packs, used, background, today, told, older, ahead } = limit
   const { plan, nextPlan, anchor } = terms
-  const numbers = { rev, period, periodEnd, packs, used, plan, nextPlan, anchor }
+  const counted = { packs, used, background, day: today.day, today: today.used }
+  const numbers = { rev, period, periodEnd, plan, nextPlan, anchor, ...counted }
   const fields: Record<string, string | number> = {
     ...plainFields(terms),
     ...numbers,
   }
-  for (const [number, early] of Object.entries(ahead)) fields[`used:${number}`] = early
+  if (told !== undefined) fields["told"] = `${told.period}:${told.limit}`
+  for (const [number, early] of Object.entries(ahead)) {
+    fields[`used:${number}`] = early.used
+    fields[`background:${number}`] = early.background
+  }
   for (const [number, closed] of Object.entries(older)) {
     fields[`used:${number}`] = closed.used
     fields[`plan:${number}`] = closed.plan
@@ -39,13 +47,15 @@ export const limitFrom = (hash: Readonly<Record<string, string>>): Limit | undef
   if (hash["rev"] === undefined) return undefined
   const number = (field: string): number => Number(hash[field] ?? 0)
   const older: Record<number, { used: number; plan: number }> = {}
-  const ahead: Record<number, number> = {}
+  const ahead: Record<number, { used: number; background: number }> = {}
   for (const field of Object.keys(hash)) {
     const period = /^used:(\d+)$/.exec(field)?.[1]
     if (period === undefined) continue
-    if (hash[`plan:${period}`] === undefined) ahead[Number(period)] = number(field)
+    if (hash[`plan:${period}`] === undefined)
+      ahead[Number(period)] = { used: number(field), background: number(`background:${period}`) }
     else older[Number(period)] = { used: number(field), plan: number(`plan:${period}`) }
   }
+  const told = /^(\d+):(\d+)$/.exec(hash["told"] ?? "")
   return {
     rev: number("rev"),
     terms: {
@@ -56,6 +66,8 @@ export const limitFrom = (hash: Readonly<Record<string, string>>): Limit | undef
       serviceUntil: number("serviceUntil"),
       paused: hash["paused"] === "1",
       blocked: hash["blocked"] === "1",
+      dailyCap: (hash["dailyCap"] ?? "") === "" ? null : number("dailyCap"),
+      backgroundCap: number("backgroundCap"),
       tokens: (hash["tokens"] ?? "").split(",").filter((token) => token !== ""),
     },
     period: number("period"),
@@ -63,6 +75,10 @@ export const limitFrom = (hash: Readonly<Record<string, string>>): Limit | undef
     packs: number("packs"),
     used: number("used"),
     held: number("held"),
+    background: number("background"),
+    heldBackground: number("heldBackground"),
+    today: { day: number("day"), used: number("today") },
+    told: told === null ? undefined : { period: Number(told[1]), limit: Number(told[2]) },
     older,
     ahead,
   }

@@ -55,10 +55,28 @@ local function boundaryAfter(anchor, instant)
 end
 `
 
+/** For whoever has a place in the stream. `place` is of the hash `usage:epoch`: its id and how far it was trimmed. */
+export const places = `
+local function isLater(one, other)
+  local ms, seq = string.match(one, '^(%d+)-(%d+)$')
+  local otherMs, otherSeq = string.match(other, '^(%d+)-(%d+)$')
+  ms, otherMs = tonumber(ms), tonumber(otherMs)
+  return ms > otherMs or (ms == otherMs and tonumber(seq) > tonumber(otherSeq))
+end
+
+-- Where in this life of the stream a reader is who has that place of that epoch.
+local function knownOf(place, epoch, cursor) return place[1] == epoch and cursor or '0-0' end
+
+-- A cursor stands in the stream or was trimmed from it, else it has gone with the stream's tail.
+local function knows(cursor, trimmed)
+  return not isLater(cursor, trimmed) or #redis.call('XRANGE', 'usage:events', cursor, cursor) == 1
+end
+`
+
 const stream = `
 -- An epoch is one life of the stream: whoever appends first begins it, and what was trimmed in it is remembered.
 local function append(tag, id, period, data)
-  if redis.call('EXISTS', 'usage:events', 'usage:epoch') < 2 then
+  if redis.call('EXISTS', 'usage:events', 'usage:epoch') < 2 and redis.call('HDEL', 'usage:epoch', 'empty') == 0 then
     local t = redis.call('TIME')
     redis.call('HSET', 'usage:epoch', 'id', t[1] .. '.' .. t[2], 'trimmed', '0-0')
   end
@@ -69,17 +87,28 @@ end
 const periods = `
 local function beyond(used, plan) return math.max(0, used - plan) end
 
-local function charge(key, period, tokens)
-  local h = redis.call('HMGET', key, 'period', 'packs', 'used:' .. period, 'plan:' .. period)
+-- The day that a charge counts into, and what it has by now. A day before the newest counts into the newest.
+local function todayAt(day, used)
+  local current = math.floor(now / DAY)
+  if day and tonumber(day) >= current then return tonumber(day), tonumber(used) end
+  return current, 0
+end
+
+local function charge(key, period, tokens, background)
+  local h = redis.call('HMGET', key, 'period', 'packs', 'used:' .. period, 'plan:' .. period, 'day', 'today', 'used')
   local current = tonumber(h[1])
-  if period == current then
-    redis.call('HINCRBY', key, 'used', tokens)
-  elseif period > current then
-    redis.call('HINCRBY', key, 'used:' .. period, tokens)
+  local day, today = todayAt(h[5], h[6])
+  local function set(...) redis.call('HSET', key, 'day', day, 'today', today + tokens, ...) end
+  if period >= current then
+    local suffix = period == current and '' or ':' .. period
+    set('used' .. suffix, (period == current and h[7] or h[3] or 0) + tokens)
+    if background then redis.call('HINCRBY', key, 'background' .. suffix, tokens) end
   elseif h[4] then
     local old, plan = tonumber(h[3]), tonumber(h[4])
     local taken = beyond(old + tokens, plan) - beyond(old, plan)
-    redis.call('HSET', key, 'used:' .. period, old + tokens, 'packs', math.max(0, h[2] - taken))
+    set('used:' .. period, old + tokens, 'packs', math.max(0, h[2] - taken))
+  else
+    set()
   end
 end
 
@@ -93,9 +122,11 @@ local function rollOver(key, id, l)
   l.period = l.period + 1
   local startsAt = math.max(l.periodEnd, l.anchor)
   l.periodEnd = boundaryAfter(l.anchor, startsAt)
-  l.used = tonumber(redis.call('HGET', key, 'used:' .. l.period) or 0)
-  redis.call('HDEL', key, 'used:' .. l.period)
-  redis.call('HSET', key, 'period', l.period, 'periodEnd', l.periodEnd, 'plan', l.plan, 'packs', l.packs, 'used', l.used)
+  local early = redis.call('HMGET', key, 'used:' .. l.period, 'background:' .. l.period)
+  l.used = tonumber(early[1] or 0)
+  redis.call('HDEL', key, 'used:' .. l.period, 'background:' .. l.period)
+  redis.call('HSET', key, 'period', l.period, 'periodEnd', l.periodEnd, 'plan', l.plan, 'packs', l.packs,
+    'used', l.used, 'background', early[2] or 0)
   append('period', id, l.period,
     '{"startsAt":' .. int(startsAt) .. ',"endsAt":' .. int(l.periodEnd) .. ',"plan":' .. int(l.plan) .. '}')
 end
@@ -108,9 +139,31 @@ local function limitKey(id) return 'limit:{' .. id .. '}' end
 local function holdsKey(id) return 'holds:{' .. id .. '}' end
 local function markerKey(id, call) return 'settled:{' .. id .. '}:' .. call end
 
-local function keep(id, call, period, ask)
-  redis.call('HSET', holdsKey(id), call, period .. ':' .. int(ask))
+-- An open hold is written "<period>:<ask>:<1 for background, else 0>".
+local function keep(id, call, period, ask, background)
+  redis.call('HSET', holdsKey(id), call, period .. ':' .. int(ask) .. (background and ':1' or ':0'))
   redis.call('ZADD', 'holds', now + HOLD, id .. ':' .. call)
+end
+
+local function openOf(hold)
+  local period, ask, background = string.match(hold, '^(%d+):(%d+):?(%d?)$')
+  return tonumber(period), tonumber(ask), background == '1'
+end
+
+-- What the open holds amount to, and the part of background turns.
+local function heldBy(id)
+  local held, heldBackground = 0, 0
+  for _, open in ipairs(redis.call('HVALS', holdsKey(id))) do
+    local _, ask, background = openOf(open)
+    held = held + ask
+    if background then heldBackground = heldBackground + ask end
+  end
+  return held, heldBackground
+end
+
+local function addHeld(key, tokens, background)
+  redis.call('HINCRBY', key, 'held', tokens)
+  if background then redis.call('HINCRBY', key, 'heldBackground', tokens) end
 end
 
 -- Gives a hold back if it is still there.
@@ -119,12 +172,12 @@ local function drop(id, call)
   redis.call('ZREM', 'holds', id .. ':' .. call)
   if not open then return nil end
   redis.call('HDEL', holdsKey(id), call)
-  local period, ask = string.match(open, '^(%d+):(%d+)$')
+  local period, ask, background = openOf(open)
   local key = limitKey(id)
   -- Not -ask: of an ask of 0 that is "-0", which is no integer to Redis.
-  if redis.call('EXISTS', key) == 1 then redis.call('HINCRBY', key, 'held', 0 - ask) end
+  if redis.call('EXISTS', key) == 1 then addHeld(key, 0 - ask, background) end
   return period, ask
 end
 `
 
-export const prelude = time + calendar + stream + periods + holds
+export const prelude = time + calendar + places + stream + periods + holds

@@ -34,8 +34,10 @@ export const isAlive = (pid: number): boolean => {
 /** When the process began, in the kernel's own unit: tells a pid from the same pid given out again. */
 const birthOf = (pid: number): string => stat(pid)?.[19] ?? "0"
 
-/** A name for this process that no later process will have: pid and birth. */
-export const ownName = (): string => `${process.pid}-${birthOf(process.pid)}`
+/** A name for a process that no later process will have: pid and birth. */
+export const processName = (pid: number): string => `${pid}-${birthOf(pid)}`
+
+export const ownName = (): string => processName(process.pid)
 
 /** The pid behind such a name, which may have a suffix, while that very process lives. */
 export const livingPid = (name: string): number | undefined => {

@@ -3,7 +3,7 @@ import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/testing/TestClock"
-import { monthsAfter } from "../../Allowance/Period.ts"
+import { dayOf, monthsAfter } from "../../Allowance/Period.ts"
 import { Allowance } from "../../Allowance.ts"
 import { CustomerId } from "../../Ids.ts"
 import { UsageEvents } from "../../UsageEvents.ts"
@@ -43,13 +43,38 @@ export const allowanceChangesContract = (name: string, layer: Backend) =>
         assert.strictEqual(yield* pack(1), "skipped")
         assert.deepInclude(yield* view, { rev: 2, packs: 500, limit: 1_500 })
         const another = CustomerId.make("another")
-        assert.deepStrictEqual(yield* allowance.absent([another, customer]), [another])
-        assert.deepStrictEqual(yield* allowance.absent([]), [])
+        const outdated = (rev: number) =>
+          allowance.outdated([another, customer].map((customerId) => ({ customerId, rev })))
+        assert.deepStrictEqual(yield* outdated(2), [another])
+        assert.deepStrictEqual(yield* outdated(3), [another, customer], "a change of which it does not know")
+        assert.deepStrictEqual(yield* allowance.outdated([]), [])
         yield* allowance.forget(customer)
-        assert.deepStrictEqual(yield* allowance.absent([another, customer]), [another, customer])
+        assert.deepStrictEqual(yield* outdated(1), [another, customer])
         assert.strictEqual(yield* pack(3), "absent")
         assert.isTrue(Option.isNone(yield* allowance.view(customer)))
         assert.isTrue(Option.isNone(yield* allowance.customerOf("hash-1")))
+      }),
+    )
+
+    test(
+      "gives a period that has closed meanwhile the plan that a change had for it, with its late settlements",
+      { used: 1_150, packs: 500 },
+      Effect.gen(function* () {
+        const allowance = yield* Allowance
+        const late = yield* hold("late", { completion: 0, floor: 0 })
+        yield* TestClock.setTime(firstEnd)
+        yield* hold("new")
+        assert.deepInclude(yield* view, { period: 1, packs: 350 })
+        const upgrade = change({ rev: 2, period: 0, terms: terms({ plan: 1_100, nextPlan: 3_000 }), packsDelta: 7 })
+        assert.strictEqual(yield* allowance.apply(upgrade), "applied")
+        const after = yield* view
+        assert.deepInclude(after, { period: 1, packs: 457 })
+        assert.deepInclude(after.terms, { plan: 1_000, nextPlan: 3_000 }, "the running one keeps its own")
+        yield* allowance.settle(settlement(late, 20))
+        assert.strictEqual((yield* view).packs, 437)
+        const downgrade = change({ rev: 3, period: 0, terms: terms({ plan: 1_000, nextPlan: 3_000 }) })
+        yield* allowance.apply(downgrade)
+        assert.strictEqual((yield* view).packs, 337)
       }),
     )
 
@@ -69,6 +94,9 @@ export const allowanceChangesContract = (name: string, layer: Backend) =>
           packs: 0,
           used: 40,
           held: 100,
+          background: 0,
+          heldBackground: 0,
+          today: { day: dayOf(start), used: 0 },
           limit: 5_000,
         })
       }),
@@ -192,12 +220,65 @@ export const allowanceChangesContract = (name: string, layer: Backend) =>
     )
 
     test(
-      "rebuilds only what is absent",
+      "rebuilds only what is absent, or lacks a change that the snapshot has",
       { used: 5 },
       Effect.gen(function* () {
         const allowance = yield* Allowance
         assert.strictEqual(yield* allowance.rebuild(snapshot({ used: 900 })), "present")
         assert.strictEqual((yield* view).used, 5)
+        const open = yield* hold("open")
+        const later = snapshot({ used: 7, rev: 2, terms: terms({ paused: true, tokens: ["hash-2"] }) })
+        assert.strictEqual(yield* allowance.rebuild(later), "rebuilt")
+        assert.deepInclude(yield* view, { used: 7, held: 100, rev: 2 })
+        assert.isTrue(Option.isNone(yield* allowance.customerOf("hash-1")), "its old token is gone with it")
+        yield* allowance.settle(settlement(open, 1))
+        assert.deepInclude(yield* view, { used: 8, held: 0 })
+      }),
+    )
+
+    test(
+      "knows after a rebuild what the snapshot counts: a repeat of it is one, and its hold is gone",
+      {},
+      Effect.gen(function* () {
+        const allowance = yield* Allowance
+        const [known, lost] = [yield* hold("known"), yield* hold("lost")]
+        yield* allowance.forget(customer)
+        yield* allowance.rebuild(snapshot({ used: 30, counted: ["usage:known:1"] }))
+        assert.deepInclude(yield* view, { used: 30, held: 100 })
+        assert.strictEqual(yield* allowance.settle(settlement(known, 30)), "repeat")
+        assert.strictEqual(yield* allowance.settle(settlement(lost, 12)), "settled")
+        assert.deepInclude(yield* view, { used: 42, held: 0 })
+      }),
+    )
+
+    test(
+      "asks about what the stream tells before it counts it, and counts nothing that the snapshot has",
+      {},
+      Effect.gen(function* () {
+        const allowance = yield* Allowance
+        for (const request of ["a", "b"]) yield* allowance.settle(settlement(yield* hold(request), 10))
+        yield* allowance.forget(customer)
+        const asked = ["usage:a:1", "usage:b:1"]
+        assert.deepStrictEqual(yield* allowance.rebuild(snapshot({ used: 30 }), []), { unsure: asked })
+        assert.deepStrictEqual(yield* allowance.rebuild(snapshot({ used: 30, counted: ["usage:a:1"] }), []), {
+          unsure: ["usage:b:1"],
+        })
+        assert.isTrue(Option.isNone(yield* allowance.view(customer)))
+        assert.strictEqual(yield* allowance.rebuild(snapshot({ used: 30, counted: ["usage:a:1"] }), asked), "rebuilt")
+        assert.strictEqual((yield* view).used, 40)
+      }),
+    )
+
+    test(
+      "opens a period with what Postgres knows of it already",
+      "nothing",
+      Effect.gen(function* () {
+        const allowance = yield* Allowance
+        const ahead = [{ period: 1, used: 70, background: 20 }]
+        yield* allowance.rebuild(snapshot({ used: 1_010, packs: 20, ahead }))
+        yield* TestClock.setTime(firstEnd)
+        yield* hold("c")
+        assert.deepInclude(yield* view, { period: 1, used: 70, background: 20, packs: 10 })
       }),
     )
 

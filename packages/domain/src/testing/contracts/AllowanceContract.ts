@@ -10,6 +10,7 @@ import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import { BacklogLimit } from "../../Allowance/Backlog.ts"
 import { Allowance } from "../../Allowance.ts"
+import type { Switches } from "../../Switches.ts"
 import type { UsageEvents } from "../../UsageEvents.ts"
 import {
   ask,
@@ -25,7 +26,8 @@ import {
   view,
 } from "./AllowanceFixtures.ts"
 
-export type Backend = Layer.Layer<Allowance | UsageEvents, unknown>
+type Stores = Allowance | UsageEvents | Switches
+export type Backend = Layer.Layer<Stores, unknown>
 
 /** Registers a test with an allowance as in `snapshot`, if any. */
 export const testsOn =
@@ -33,7 +35,7 @@ export const testsOn =
   <E>(
     title: string,
     given: Parameters<typeof snapshot>[0] | "nothing",
-    test: Effect.Effect<void, E, Allowance | UsageEvents | Scope.Scope>,
+    test: Effect.Effect<void, E, Stores | Scope.Scope>,
   ): void =>
     it.effect(title, () =>
       Effect.gen(function* () {
@@ -200,6 +202,7 @@ export const allowanceContract = (name: string, layer: Backend) =>
             model: "kimi-k2.6",
             usage: { prompt: 0, cached: 0, completion: 42, reasoning: 0 },
             charge: 42,
+            background: false,
             estimated: false,
             priceVersion: "2026-11",
             traceId: "",
@@ -282,7 +285,8 @@ export const allowanceContract = (name: string, layer: Backend) =>
         yield* TestClock.adjust("1 second")
         const swept = yield* Effect.all([allowance.sweep, allowance.sweep], { concurrency: 2 })
         assert.strictEqual(swept[0] + swept[1], 1)
-        assert.deepStrictEqual(yield* events, [{ _tag: "lost", at: start + 90_000, ...gone }])
+        const { background: _, ...told } = gone
+        assert.deepStrictEqual(yield* events, [{ _tag: "lost", at: start + 90_000, ...told }])
         assert.deepInclude(yield* view, { used: 0, held: 100 })
       }),
     )

@@ -31,6 +31,8 @@ export const terms = (some: Partial<AllowanceTerms> = {}): AllowanceTerms => ({
   serviceUntil: start + 365 * day,
   paused: false,
   blocked: false,
+  dailyCap: null,
+  backgroundCap: 1_000,
   tokens: ["hash-1"],
   ...some,
 })
@@ -43,6 +45,8 @@ export const snapshot = (some: Partial<AllowanceSnapshot> = {}): AllowanceSnapsh
   periodEnd: firstEnd,
   packs: 0,
   used: 0,
+  background: 0,
+  today: { day: 0, used: 0 },
   older: [],
   recorded: { epoch: "", cursor: "0-0" },
   ...some,
@@ -62,6 +66,8 @@ export const ask = (request: string, some: Partial<Ask> = {}): Ask => ({
   tokenHash: "hash-1",
   requestId: RequestId.make(request),
   attempt: 1,
+  model: "kimi-k2.6",
+  background: false,
   prompt: 10,
   completion: 90,
   floor: 20,
@@ -74,6 +80,7 @@ export const holdOf = (request: string, some: Partial<Hold> = {}): Hold => ({
   attempt: 1,
   period: 0,
   ask: 100,
+  background: false,
   ...some,
 })
 

@@ -2,7 +2,7 @@
  * A second, naive account of the allowance for the property suite: it remembers everything for ever, knows one customer
  * whose periods end on the last of each month, and shares no code with the rule that it checks.
  */
-import type { Admission, AllowanceTerms, AllowanceView, Hold, Settled } from "../../Allowance.ts"
+import type { Admission, AllowanceTerms, AllowanceView, Ask, Hold, Settled } from "../../Allowance.ts"
 
 export interface Call {
   readonly hold: Hold
@@ -21,8 +21,13 @@ export interface Model {
   /** By period. */
   used: Record<number, number>
   plans: Record<number, number>
+  background: Record<number, number>
+  /** What was charged, by UTC day. */
+  days: Record<number, number>
+  /** What ops have stopped. */
+  stopped: Set<string>
   calls: Record<string, Call>
-  /** What the stream should have been told, in order. */
+  /** What the stream should have been told, in order; that a limit is used up, once for each. */
   told: Array<string>
 }
 
@@ -37,6 +42,9 @@ export const initial = (now: number, terms: AllowanceTerms, packs: number): Mode
   packs,
   used: { 0: 0 },
   plans: { 0: terms.plan },
+  background: {},
+  days: {},
+  stopped: new Set(),
   calls: {},
   told: [],
 })
@@ -45,8 +53,14 @@ const usedIn = (model: Model, period: number): number => model.used[period] ?? 0
 const planOf = (model: Model, period: number): number => model.plans[period] ?? 0
 const excess = (model: Model, period: number): number => Math.max(0, usedIn(model, period) - planOf(model, period))
 
-export const heldIn = (model: Model): number =>
-  Object.values(model.calls).reduce((sum, call) => sum + (call.open ? call.hold.ask : 0), 0)
+const backgroundIn = (model: Model, period: number): number => model.background[period] ?? 0
+export const dayNow = (model: Model): number => Math.floor(model.now / 86_400_000)
+const usedToday = (model: Model): number => model.days[dayNow(model)] ?? 0
+
+const sumOf = (calls: ReadonlyArray<Call>): number => calls.reduce((sum, call) => sum + call.hold.ask, 0)
+const openOf = (model: Model): ReadonlyArray<Call> => Object.values(model.calls).filter((call) => call.open)
+const heldIn = (model: Model): number => sumOf(openOf(model))
+const backgroundHeldIn = (model: Model): number => sumOf(openOf(model).filter((call) => call.hold.background))
 
 const open = (model: Model): void => {
   model.packs = Math.max(0, model.packs - excess(model, model.period))
@@ -60,14 +74,9 @@ const openDue = (model: Model): void => {
   while (model.now >= endOf(model.period) && model.now < model.terms.serviceUntil) open(model)
 }
 
-export const admit = (
-  model: Model,
-  hold: Omit<Hold, "ask" | "period">,
-  prompt: number,
-  completion: number,
-  floor: number,
-) => {
-  const key = `${hold.requestId}:${hold.attempt}`
+export const admit = (model: Model, ask: Ask): Admission => {
+  const { customerId, requestId, attempt, background, prompt, completion, floor } = ask
+  const key = `${requestId}:${attempt}`
   const answer = (call: Call): Admission => {
     const limit = model.terms.plan + model.packs
     return {
@@ -81,8 +90,12 @@ export const admit = (
     }
   }
   if (model.terms.paused) return { _tag: "Paused" }
+  if (model.stopped.has("all")) return { _tag: "Stopped", what: "all" }
+  if (model.stopped.has(`model:${ask.model}`)) return { _tag: "Stopped", what: "model" }
+  if (model.stopped.has(`customer:${customerId}`)) return { _tag: "Stopped", what: "customer" }
   const before = model.calls[key]
   if (before?.open === true) return answer(before)
+  if (before?.end !== undefined) return { _tag: "Ended" }
   if (model.now >= endOf(model.period) && model.now >= model.terms.serviceUntil)
     return { _tag: "Lapsed", serviceUntil: model.terms.serviceUntil }
   openDue(model)
@@ -90,11 +103,26 @@ export const admit = (
   const used = usedIn(model, model.period)
   const periodEnd = endOf(model.period)
   const needed = prompt + Math.min(completion, floor)
-  if (needed > limit - used) return { _tag: "Exhausted", used, limit, periodEnd }
-  const free = limit - used - heldIn(model)
+  if (needed > limit - used) {
+    const line = `exhausted ${model.period} at ${limit}`
+    if (!model.told.includes(line)) model.told.push(line)
+    return { _tag: "Exhausted", used, limit, periodEnd }
+  }
+  const { dailyCap, backgroundCap } = model.terms
+  const leftToday = dailyCap === null ? limit : dailyCap - usedToday(model)
+  if (needed > leftToday)
+    return { _tag: "DailyCapped", cap: dailyCap ?? 0, resetsAt: (dayNow(model) + 1) * 24 * 60 * 60_000 }
+  const leftToBackground = background ? backgroundCap - backgroundIn(model, model.period) : limit
+  if (needed > leftToBackground) return { _tag: "BackgroundCapped", cap: backgroundCap, periodEnd }
+  const held = heldIn(model)
+  const rooms = [limit - used - held]
+  if (dailyCap !== null) rooms.push(leftToday - held)
+  if (background) rooms.push(leftToBackground - backgroundHeldIn(model))
+  const free = Math.min(...rooms)
   if (needed > free) return { _tag: "Busy", limit, periodEnd }
+  const size = prompt + completion > free ? free : prompt + completion
   const call: Call = {
-    hold: { ...hold, period: model.period, ask: prompt + completion > free ? free : prompt + completion },
+    hold: { customerId, requestId, attempt, period: model.period, ask: size, background },
     open: true,
     expiresAt: model.now + 90_000,
     end: undefined,
@@ -104,7 +132,9 @@ export const admit = (
   return answer(call)
 }
 
-const charge = (model: Model, period: number, tokens: number): void => {
+const charge = (model: Model, { period, background }: Hold, tokens: number): void => {
+  model.days[dayNow(model)] = usedToday(model) + tokens
+  if (background) model.background[period] = backgroundIn(model, period) + tokens
   const before = excess(model, period)
   model.used[period] = usedIn(model, period) + tokens
   if (period < model.period) model.packs = Math.max(0, model.packs - (excess(model, period) - before))
@@ -120,7 +150,7 @@ export const settle = (model: Model, call: Call, tokens: number): Settled => {
   if (call.end === "settled") return "repeat"
   const result = call.end === "lost" ? "corrected" : "settled"
   end(model, call, "settled")
-  charge(model, call.hold.period, tokens)
+  charge(model, call.hold, tokens)
   model.told.push(`${result} ${call.hold.requestId}:${call.hold.attempt} ${tokens}`)
   return result
 }
@@ -164,6 +194,9 @@ export const view = (model: Model): AllowanceView => {
     packs,
     used: usedIn(copy, period),
     held: heldIn(copy),
+    background: backgroundIn(copy, period),
+    heldBackground: backgroundHeldIn(copy),
+    today: { day: dayNow(copy), used: usedToday(copy) },
     limit: terms.plan + packs,
   }
 }

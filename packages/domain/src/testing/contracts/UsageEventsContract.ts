@@ -2,7 +2,7 @@
 import { assert, describe } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Allowance } from "../../Allowance.ts"
-import { UsageEvents } from "../../UsageEvents.ts"
+import { endOf, UsageEvents } from "../../UsageEvents.ts"
 import { type Backend, testsOn } from "./AllowanceContract.ts"
 import { holdOf, settlement } from "./AllowanceFixtures.ts"
 
@@ -16,8 +16,8 @@ const settleAll = Effect.fnUntraced(function* (...requests: ReadonlyArray<string
 const requestsAfter = Effect.fnUntraced(function* (place: { epoch: string; cursor: string }, max = 100) {
   const stream = yield* UsageEvents
   const read = yield* stream.after(place, max)
-  const requests = read.events.map(({ event }) => (event._tag === "period" ? "period" : event.requestId))
-  return { place: { epoch: read.epoch, cursor: read.events.at(-1)?.cursor ?? place.cursor }, requests }
+  const requests = read.events.map(({ event }) => ("requestId" in event ? event.requestId : event._tag))
+  return { place: endOf(read), requests }
 })
 
 export const usageEventsContract = (name: string, layer: Backend) =>
@@ -29,7 +29,7 @@ export const usageEventsContract = (name: string, layer: Backend) =>
       "nothing",
       Effect.gen(function* () {
         const stream = yield* UsageEvents
-        assert.deepStrictEqual(yield* stream.after(beginning, 10), { epoch: "", events: [] })
+        assert.deepStrictEqual(yield* stream.after(beginning, 10), { epoch: "", start: "0-0", events: [] })
         assert.strictEqual(yield* stream.length, 0)
       }),
     )
@@ -55,7 +55,12 @@ export const usageEventsContract = (name: string, layer: Backend) =>
       Effect.gen(function* () {
         yield* settleAll("a", "b")
         const other = { epoch: "another life", cursor: "99999999999999-0" }
-        assert.deepStrictEqual((yield* requestsAfter(other)).requests, ["a", "b"])
+        const first = yield* requestsAfter(other, 1)
+        assert.deepStrictEqual(first.requests, ["a"])
+        assert.notStrictEqual(first.place.epoch, other.epoch)
+        // A second recorder with that place, and the first one going on, find the same life of the stream.
+        assert.deepStrictEqual(yield* requestsAfter(other, 1), first)
+        assert.deepStrictEqual((yield* requestsAfter(first.place)).requests, ["b"])
       }),
     )
 
@@ -79,6 +84,10 @@ export const usageEventsContract = (name: string, layer: Backend) =>
         const later = yield* requestsAfter(rest.place)
         assert.deepStrictEqual(later.requests, ["d"])
         assert.strictEqual(later.place.epoch, place.epoch)
+        // A place of before, as of a Postgres that was restored, goes on from where the stream now begins.
+        const before = { ...place, cursor: "0-0" }
+        assert.strictEqual((yield* stream.after(before, 10)).start, rest.place.cursor)
+        assert.deepStrictEqual((yield* requestsAfter(before)).requests, ["d"])
       }),
     )
   })
