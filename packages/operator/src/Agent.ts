@@ -15,33 +15,59 @@ export const finalizer = "berth.dev/operator"
 
 export const AgentSpec = Schema.Struct({
   ...Desired.fields,
-  /** Generation of the job that this spec came with; it only grows. */
-  generation: Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)),
+  generation: Schema.Int.check(Schema.isGreaterThanOrEqualTo(1)).annotate({
+    description: "Generation of the job that this spec came with; it only grows.",
+  }),
 })
 export type AgentSpec = typeof AgentSpec.Type
 
+export const ConditionType = Schema.Literals([
+  "Ready",
+  "StartQueued",
+  "Scheduled",
+  "Image",
+  "Quota",
+  "Memory",
+  "Disk",
+  "BotToken",
+  "Telegram",
+  "Data",
+  "Exported",
+  "DeletionBlocked",
+])
+
 export const Condition = Schema.Struct({
-  type: Schema.Literals(["Ready", "DeletionBlocked"]),
-  status: Schema.Literals(["True", "False"]),
-  reason: Schema.String,
-  /** In words that a customer can act on. */
-  message: Schema.String,
-  /** ISO 8601. */
-  lastTransitionTime: Schema.String,
+  type: ConditionType.annotate({ description: "What the condition is about." }),
+  status: Schema.Literals(["True", "False"]).annotate({ description: "Whether it holds." }),
+  reason: Schema.String.annotate({ description: "Why, in one word for programs." }),
+  message: Schema.String.annotate({ description: "Why, in words that a customer can act on." }),
+  lastTransitionTime: Schema.String.annotate({ description: "When the status last changed, ISO 8601." }),
 })
 export type Condition = typeof Condition.Type
 
 export const AgentStatus = Schema.Struct({
-  phase: Phase,
-  /** The job generation that phase and conditions stand for; 0 before the first is fully applied. */
-  observedGeneration: Schema.Int,
-  conditions: Schema.Array(Condition),
-  /** Each step of provisioning with the time (ISO 8601) at which it was first in place. */
-  steps: Schema.Array(Schema.Struct({ step: Step, at: Schema.String })),
-  /** Of the last event that was reported; later events have higher ones. */
-  seq: Schema.Int,
-  /** The last events that were reported. They are sent again when it is unknown whether they arrived. */
-  reports: Schema.Array(AgentEvent),
+  phase: Phase.annotate({ description: "Where the agent is in its life." }),
+  observedGeneration: Schema.Int.annotate({
+    description: "Generation that phase and conditions stand for; 0 before the first is fully applied.",
+  }),
+  conditions: Schema.Array(Condition).annotate({
+    description: "What is known of the agent's health, one of each type.",
+  }),
+  troubles: Schema.optionalKey(Schema.Array(Schema.String)).annotate({
+    description: "Reasons of what is wrong with an agent that runs all the same, as its owner was told.",
+  }),
+  steps: Schema.Array(
+    Schema.Struct({
+      step: Step.annotate({ description: "What was put in place." }),
+      at: Schema.String.annotate({ description: "When it first was, ISO 8601." }),
+    }),
+  ).annotate({ description: "The steps of provisioning that have been taken." }),
+  seq: Schema.Int.annotate({
+    description: "Number of the last event that was reported; later events have higher ones.",
+  }),
+  reports: Schema.Array(AgentEvent).annotate({
+    description: "The last events that were reported. They are sent again when it is unknown whether they arrived.",
+  }),
 })
 export type AgentStatus = typeof AgentStatus.Type
 

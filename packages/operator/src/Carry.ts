@@ -1,14 +1,22 @@
-/** Carries a plan out, in order, and stops where the cluster says no. What was done before stays: the next pass goes on. */
+/**
+ * Carries a plan out, in stages, and stops after a stage in which the cluster said no. What was done before stays: the next
+ * pass goes on. Objects of one stage need nothing of each other and go out together.
+ */
+import type { CustomerId } from "@berth/domain/Ids"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Step } from "@berth/domain/Lifecycle"
-import { type Cluster, whole } from "./Cluster.ts"
-import { type JsonObject, type Manifest, nameOf, refOf, type Stored } from "./Manifest.ts"
-import type { Change } from "./Plan.ts"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
+import { type ApplyError, NotFound, Refused, whole } from "./Cluster.ts"
+import { correction, foreignIn } from "./Foreign.ts"
+import { type Manifest, nameOf, refOf, type Stored } from "./Manifest.ts"
+import { type Change, markOf } from "./Plan.ts"
 import { refusalTrouble, type Trouble } from "./Sight.ts"
+import type { Tools } from "./Tools.ts"
 
 export interface Carried {
-  /** What the cluster stores by now, by name. */
-  readonly stored: ReadonlyMap<string, Stored>
   /** Steps that still lack something. */
   readonly open: ReadonlyArray<Step>
   /** Names of what was put back after someone had changed it. */
@@ -16,46 +24,126 @@ export interface Carried {
   readonly trouble: Trouble | undefined
 }
 
-/** Everything but the identity, for a patch that replaces lists into which someone put items of their own. */
-const content = ({ apiVersion: _, kind: __, metadata: ___, ...rest }: Manifest) => rest as JsonObject
+/**
+ * Policy and quota stand before anything that could run or take room, and the rights before all that needs them. A kind that
+ * is not named goes with the middle.
+ */
+const stages: Readonly<Record<string, number>> = {
+  Namespace: 0,
+  RoleBinding: 1,
+  PersistentVolumeClaim: 3,
+  Service: 3,
+  Deployment: 4,
+}
+const middle = 2
+const stageOf = ({ object }: Change): number => stages[object.kind] ?? middle
 
-const put = Effect.fnUntraced(function* (cluster: Cluster["Service"], object: Manifest) {
-  return yield* cluster.apply(object).pipe(
+/** A RoleBinding that was just made is not known to every API server yet; one this old is. */
+const bindingSettles = 30_000
+/** From 10 ms up to half a second apart, for about 3 s. */
+const patience = Schedule.min([Schedule.exponential("10 millis"), Schedule.spaced("500 millis")])
+const tries = 10
+
+/** Somebody puts it back as fast as it is taken out. */
+const fieldKept = (object: Manifest, paths: ReadonlyArray<ReadonlyArray<string>>) =>
+  new Refused({
+    object: nameOf(refOf(object)),
+    reason: "FieldLost",
+    message: `the server keeps ${paths.map((path) => path.join(".")).join(", ")}, which nobody meant`,
+  })
+
+const put = Effect.fnUntraced(function* ({ cluster, observed }: Tools, object: Manifest, bindingIsNew: boolean) {
+  // What others own an apply leaves: items that they put into lists, fields that they added.
+  const correct = (stored: Manifest) =>
+    cluster.merge(refOf(object), correction(object, stored)).pipe(
+      Effect.flatMap((corrected) => whole(object, undefined, corrected)),
+      Effect.filterOrFail(
+        (corrected) => foreignIn(object, corrected).length === 0,
+        (corrected) => fieldKept(object, foreignIn(object, corrected)),
+      ),
+    )
+  const applied = cluster.apply(object).pipe(
     Effect.catchIf(
       (error) => error._tag === "Refused" && error.reason === "FieldLost",
       () =>
-        cluster
-          .merge(refOf(object), content(object))
-          .pipe(Effect.flatMap((stored) => whole(object, undefined, stored))),
+        Effect.flatMap(
+          cluster.get(refOf(object)),
+          Option.match({
+            onNone: () => Effect.fail(new NotFound({ object: nameOf(refOf(object)) })),
+            onSome: correct,
+          }),
+        ),
     ),
+    Effect.flatMap((stored) => (foreignIn(object, stored).length === 0 ? Effect.succeed(stored) : correct(stored))),
+    Effect.retry({
+      schedule: patience,
+      times: tries,
+      while: (error) => bindingIsNew && error._tag === "Refused" && error.reason === "Forbidden",
+    }),
   )
+  const stored: Stored = yield* applied
+  if (object.kind !== "Secret") observed.note(stored, markOf(object))
 })
 
-export const carry = Effect.fn("Carry.carry")(function* (cluster: Cluster["Service"], changes: ReadonlyArray<Change>) {
-  const stored = new Map<string, Stored>()
+/** An API server that has just started knows nobody's rights yet: only what it forbids for so long is forbidden. */
+const forbiddenFor = 30_000
+
+/** A namespace on its way out takes nothing in; it is built again once it is gone. */
+const isRefusal = Effect.fnUntraced(function* ({ forbidden }: Tools, customerId: CustomerId, error: ApplyError) {
+  if (error._tag !== "Refused" || error.reason === "Terminating") return false
+  if (error.reason !== "Forbidden") return true
+  const now = yield* Clock.currentTimeMillis
+  const since = forbidden.get(customerId) ?? now
+  forbidden.set(customerId, since)
+  return now - since >= forbiddenFor
+})
+
+/** Whether the operator's rights in the namespace are so new that a refusal may only mean that they are not known yet. */
+const hasNewBinding = Effect.fnUntraced(function* (
+  { observed }: Tools,
+  customerId: CustomerId,
+  changes: ReadonlyArray<Change>,
+) {
+  if (changes.some(({ object }) => object.kind === "RoleBinding")) return true
+  const now = yield* Clock.currentTimeMillis
+  return observed
+    .list(customerId, "RoleBinding")
+    .some((binding) => now - Date.parse(binding.metadata.creationTimestamp) < bindingSettles)
+})
+
+export const carry = Effect.fn("Carry.carry")(function* (
+  tools: Tools,
+  customerId: CustomerId,
+  changes: ReadonlyArray<Change>,
+) {
   const repaired: Array<string> = []
-  for (const [index, { object, step, why }] of changes.entries()) {
-    const name = nameOf(refOf(object))
-    const result = yield* put(cluster, object).pipe(
-      Effect.map((one) => ({ one })),
-      // A namespace on its way out takes nothing in; it is built again once it is gone.
-      Effect.catchIf(
-        (error) => error._tag === "Refused" && error.reason !== "Terminating",
-        (error) =>
-          Effect.logError(`the cluster refuses ${name}: ${error.message}`).pipe(
-            Effect.as({ trouble: refusalTrouble(step) }),
-          ),
-      ),
-    )
-    if ("trouble" in result)
+  const bindingIsNew = yield* hasNewBinding(tools, customerId, changes)
+  for (const stage of [...new Set(changes.map(stageOf))].sort((a, b) => a - b)) {
+    const due = changes.filter((change) => stageOf(change) === stage)
+    const results = yield* Effect.forEach(due, ({ object }) => Effect.result(put(tools, object, bindingIsNew)), {
+      concurrency: "unbounded",
+    })
+    const refused: Array<Change> = []
+    for (const [index, change] of due.entries()) {
+      const result = results[index]
+      if (result === undefined) continue
+      const name = nameOf(refOf(change.object))
+      if (Result.isSuccess(result)) {
+        if (change.why === "drift") repaired.push(name)
+        continue
+      }
+      if (!(yield* isRefusal(tools, customerId, result.failure))) return yield* Effect.fail(result.failure)
+      refused.push(change)
+      yield* Effect.logError(`the cluster refuses ${name}: ${result.failure.message}`)
+    }
+    const [first] = refused
+    if (first !== undefined)
       return {
-        stored,
-        open: changes.slice(index).map((change) => change.step),
+        open: [...refused, ...changes.filter((change) => stageOf(change) > stage)].map(({ step }) => step),
         repaired,
-        trouble: result.trouble,
+        trouble: refusalTrouble(first.step),
       } satisfies Carried as Carried
-    stored.set(name, result.one)
-    if (why === "drift") repaired.push(name)
   }
-  return { stored, open: [], repaired, trouble: undefined } satisfies Carried as Carried
+  tools.forbidden.delete(customerId)
+  return { open: [], repaired, trouble: undefined } satisfies Carried as Carried
 })

@@ -52,6 +52,7 @@ export class ClusterUnavailable extends Schema.TaggedError<ClusterUnavailable>()
 
 export type ApplyError = Conflict | Refused | NotFound | ClusterUnavailable
 export type ReadError = Refused | ClusterUnavailable
+export type LogError = ReadError | NotFound
 
 export const fieldManager = "berth-operator"
 
@@ -97,10 +98,29 @@ export const whole = (
       )
 }
 
+export interface LogOptions {
+  readonly container: string
+  /** How many of the newest lines. */
+  readonly lines: number
+  /** Of the run before the last restart. */
+  readonly previous: boolean
+}
+
+/** What a node measured of one claim's volume, in bytes. */
+export interface VolumeUsage {
+  readonly namespace: string
+  readonly claim: string
+  readonly used: number
+  readonly capacity: number
+}
+
 export class Cluster extends Context.Service<
   Cluster,
   {
-    /** Creates or changes by server-side apply. With `metadata.resourceVersion`, only if the object stands exactly there. */
+    /**
+     * Creates or changes by server-side apply. With `metadata.resourceVersion`, an object that stands is changed only if it
+     * stands exactly there; with `metadata.uid`, nothing is made where that very object does not stand.
+     */
     apply(manifest: Manifest, options?: ApplyOptions): Effect.Effect<Stored, ApplyError>
     get(ref: Ref): Effect.Effect<Option.Option<Stored>, ReadError>
     list(kind: KindName, selector?: Selector): Effect.Effect<Listed, ReadError>
@@ -108,9 +128,27 @@ export class Cluster extends Context.Service<
     remove(ref: Ref, options?: { readonly uid?: string }): Effect.Effect<void, ApplyError>
     /** RFC 7386 merge patch, for the few fields that another controller owns. Honours `metadata.resourceVersion`. */
     merge(ref: Ref, patch: JsonObject): Effect.Effect<Stored, ApplyError>
-    /** Replaces the whole status of an Agent. */
-    patchStatus(name: string, status: JsonObject): Effect.Effect<Stored, ApplyError>
-    /** Everything after `since` (a list's or an object's resourceVersion), in order, over the server's closings. */
-    watch(kind: KindName, selector: Selector, since: string): Stream.Stream<WatchEvent, Expired | ReadError>
+    /** Replaces the whole status of an Agent; with `at`, only if the Agent stands exactly there. */
+    patchStatus(name: string, status: JsonObject, at?: string): Effect.Effect<Stored, ApplyError>
+    /**
+     * Everything after `since` (a list's or an object's resourceVersion), in order, over the server's closings. `sign` is
+     * called whenever the server is heard of, about once a minute though nothing happens.
+     */
+    watch(
+      kind: KindName,
+      selector: Selector,
+      since: string,
+      sign?: () => void,
+    ): Stream.Stream<WatchEvent, Expired | ReadError>
+    /**
+     * The end of a container's log as its node keeps it: lines, each after its time (RFC 3339) and a space. `Refused` while
+     * there is none: the container has not started, or had no run before.
+     */
+    logs(
+      pod: { readonly namespace: string; readonly name: string },
+      options: LogOptions,
+    ): Effect.Effect<string, LogError>
+    /** What the node at this address measures of its volumes; those of a type that can't be measured are absent. */
+    volumes(hostIp: string): Effect.Effect<ReadonlyArray<VolumeUsage>, ReadError>
   }
 >()("@berth/operator/Cluster") {}

@@ -20,8 +20,9 @@ export interface Standing {
 
 export const decide = (job: Job, standing: Standing): Decision => {
   const { desired, generation } = job
-  if (generation <= standing.tombstone || generation < Math.max(standing.agent, standing.record))
-    return { _tag: "Ignore", report: false }
+  // Control missed that it is deleted, or would not ask.
+  if (generation <= standing.tombstone) return { _tag: "Ignore", report: true }
+  if (generation < Math.max(standing.agent, standing.record)) return { _tag: "Ignore", report: false }
   // Only when both stand is nothing left to do: a crash between them is finished by accepting the job again.
   if (generation === standing.agent && generation === standing.record) return { _tag: "Ignore", report: true }
   if (desired.deletion !== undefined && job.reason !== "deprovision")

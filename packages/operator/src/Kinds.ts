@@ -13,6 +13,7 @@ const clusterWide = (apiVersion: string, plural: string): Kind => ({ apiVersion,
 export const kinds = {
   Agent: clusterWide("berth.dev/v1alpha1", "agents"),
   Namespace: clusterWide("v1", "namespaces"),
+  Node: clusterWide("v1", "nodes"),
   PersistentVolume: clusterWide("v1", "persistentvolumes"),
   CustomResourceDefinition: clusterWide("apiextensions.k8s.io/v1", "customresourcedefinitions"),
   ServiceAccount: namespaced("v1", "serviceaccounts"),
@@ -24,8 +25,10 @@ export const kinds = {
   Service: namespaced("v1", "services"),
   Pod: namespaced("v1", "pods"),
   Deployment: namespaced("apps/v1", "deployments"),
+  Job: namespaced("batch/v1", "jobs"),
   NetworkPolicy: namespaced("networking.k8s.io/v1", "networkpolicies"),
   RoleBinding: namespaced("rbac.authorization.k8s.io/v1", "rolebindings"),
+  Event: namespaced("v1", "events"),
   Lease: namespaced("coordination.k8s.io/v1", "leases"),
 } as const satisfies Record<string, Kind>
 export type KindName = keyof typeof kinds

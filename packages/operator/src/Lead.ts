@@ -16,6 +16,8 @@ import { at, type JsonObject, type Ref as ObjectRef } from "./Manifest.ts"
 /** After this long without a sign from its holder a lease is void. */
 export const leaseMillis = 10_000
 const renewEvery = 2_000
+/** How often one that stands by looks whether the lease is free: an orderly end is followed within a second or so. */
+const lookEvery = 1_000
 /** A leader that could not renew for this long stops by itself, well before another may begin. */
 const giveUpAfter = 7_000
 
@@ -127,7 +129,7 @@ export class Lead extends Context.Service<
           leading: Ref.get(leading),
           during: (work) =>
             Effect.gen(function* () {
-              while (!(yield* tryTake)) yield* Effect.sleep(renewEvery)
+              while (!(yield* tryTake)) yield* Effect.sleep(lookEvery)
               yield* Ref.set(leading, true)
               yield* Effect.logInfo("this operator leads")
               yield* Effect.raceFirst(work, keep)

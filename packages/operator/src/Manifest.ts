@@ -16,6 +16,7 @@ export interface ObjectMeta {
   readonly labels?: Readonly<Record<string, string>>
   readonly annotations?: Readonly<Record<string, string>>
   readonly finalizers?: ReadonlyArray<string>
+  readonly uid?: string
   readonly resourceVersion?: string
   readonly ownerReferences?: ReadonlyArray<JsonObject>
 }

@@ -5,6 +5,7 @@
 import type { Step } from "@berth/domain/Lifecycle"
 import { desiredAnnotation } from "./desired/Names.ts"
 import type { DesiredObject } from "./desired/Objects.ts"
+import { foreignIn } from "./Foreign.ts"
 import { type Manifest, differenceFrom, nameOf, refOf, type Stored } from "./Manifest.ts"
 
 export interface Change {
@@ -17,8 +18,23 @@ export interface Change {
   readonly why: "create" | "change" | "drift"
 }
 
-/** Objects as they stand, by `nameOf`. */
-export type Current = ReadonlyMap<string, Stored>
+/** How an object stands, compared with what is meant. */
+export interface Standing {
+  /** Hash of the object as it was last meant. */
+  readonly mark: string | undefined
+  /** Whether it holds all that is meant now, and nothing else. */
+  readonly whole: boolean
+}
+
+/** Objects as they stand, by `nameOf`. What is not in it does not stand. */
+export type Current = ReadonlyMap<string, Standing>
+
+export const markOf = (object: Manifest): string | undefined => object.metadata.annotations?.[desiredAnnotation]
+
+export const standingOf = (meant: Manifest, stored: Stored): Standing => ({
+  mark: markOf(stored),
+  whole: differenceFrom(meant, stored) === undefined && foreignIn(meant, stored).length === 0,
+})
 
 /**
  * `placed` are the steps that were completed before: a missing object of such a step was removed by someone.
@@ -30,11 +46,9 @@ export const plan = (
   placed: ReadonlyArray<Step>,
 ): ReadonlyArray<Change> =>
   desired.flatMap(({ step, object }): ReadonlyArray<Change> => {
-    const stored = current.get(nameOf(refOf(object)))
-    if (stored === undefined) return [{ step, object, why: placed.includes(step) ? "drift" : "create" }]
-    const meantBefore = stored.metadata.annotations?.[desiredAnnotation]
-    const meantNow = object.metadata.annotations?.[desiredAnnotation]
+    const standing = current.get(nameOf(refOf(object)))
+    if (standing === undefined) return [{ step, object, why: placed.includes(step) ? "drift" : "create" }]
     // A missing mark was taken away by someone; without one there is nothing to compare with, so it counts as a change.
-    if (meantBefore !== meantNow) return [{ step, object, why: "change" }]
-    return differenceFrom(object, stored) === undefined ? [] : [{ step, object, why: "drift" }]
+    if (standing.mark !== markOf(object)) return [{ step, object, why: "change" }]
+    return standing.whole ? [] : [{ step, object, why: "drift" }]
   })

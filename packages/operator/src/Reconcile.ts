@@ -1,59 +1,44 @@
 /**
  * Brings one agent from what it is to what it should be: gather → decide → apply, in the order deletion → finalizer →
  * suspend → plan, with one status write at the end. Invariants: only a deprovision job deletes data; an unchanged agent
- * causes no write; every interruption is resumed by simply doing this again.
+ * causes no write; every interruption is resumed by simply doing this again, and two at once do no harm.
  */
-import type { AgentEvent, AgentEvents } from "@berth/domain/AgentEvents"
-import { type CustomerId, namespaceOf } from "@berth/domain/Ids"
-import { steps } from "@berth/domain/Lifecycle"
+import type { CustomerId } from "@berth/domain/Ids"
+import { type Phase, steps } from "@berth/domain/Lifecycle"
 import * as Clock from "effect/Clock"
-import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { agentManifest, AgentSpec, AgentStatus, finalizer, specJson, statusJson } from "./Agent.ts"
 import { carry } from "./Carry.ts"
-import type { Cluster } from "./Cluster.ts"
-import { erase } from "./Deprovision.ts"
-import { app } from "./desired/Names.ts"
-import { gather, podsOf } from "./Gather.ts"
-import { canonical, nameOf, type Stored } from "./Manifest.ts"
-import { plan } from "./Plan.ts"
+import { readDeletion } from "./Deletions.ts"
+import { deprovision, hasBegun, letGo, tellDeleted } from "./Deprovision.ts"
+import { abandon } from "./ExportRun.ts"
+import { deploymentOf, gather, podsOf, type Wanted } from "./Gather.ts"
+import type { Lane } from "./Lanes.ts"
+import { at, canonical } from "./Manifest.ts"
+import * as Metrics from "./Metrics.ts"
+import { type Change, plan } from "./Plan.ts"
 import { type AgentRecord, bury, readRecord, tombstone } from "./Records.ts"
-import type { OperatorSettings } from "./Settings.ts"
+import { conclude, noSight, tellAll } from "./Report.ts"
 import { recordMissing } from "./Sight.ts"
-import { decide, initial, type Sight } from "./Status.ts"
+import { initial, type Sight } from "./Status.ts"
+import { type InHand, type Look, soonMillis, type Tools } from "./Tools.ts"
 
-export interface Tools {
-  readonly cluster: Cluster["Service"]
-  readonly events: AgentEvents["Service"]
-  readonly settings: OperatorSettings
-  /** Seq of the last event that arrived for sure, by agent. Lost with the process: then the last batch is sent again. */
-  readonly delivered: Map<CustomerId, number>
-}
+/** Phases in which data may be being deleted although nobody wants that any more; a new Agent's status says nothing. */
+const mayBeGoing: ReadonlySet<Phase> = new Set(["pending", "deprovisioning", "deleted"])
 
-type Agent = {
-  readonly customerId: CustomerId
-  readonly stored: Stored
-  readonly spec: AgentSpec
-  readonly before: AgentStatus
-}
-
-/** How soon to look again although nothing was seen to change. */
-const soon = Duration.seconds(2)
+/** How soon to look again at an agent that starts, although nothing was seen to change. */
 const whileStarting = Duration.seconds(15)
 
-export const reconcile = Effect.fn("Reconcile.reconcile")(function* (
-  tools: Tools,
-  customerId: CustomerId,
-  report: boolean,
-) {
-  const { cluster } = tools
-  const found = yield* cluster.get({ kind: "Agent", name: customerId })
-  const record = yield* readRecord(cluster, customerId)
-  if (Option.isNone(found)) return yield* restore(tools, customerId, record)
+export const reconcile = Effect.fn("Reconcile.reconcile")(function* (tools: Tools, customerId: CustomerId, look: Look) {
+  const { cluster, observed } = tools
+  const [found, record] = yield* standing(tools, customerId, look)
+  if (Option.isNone(found)) return yield* restore(tools, customerId, record, look)
   const stored = found.value
+  observed.note(stored)
   const deleting = stored.metadata.deletionTimestamp !== undefined
 
   // The record of the newest job is the truth; whatever someone wrote into the spec by hand is put back.
@@ -66,136 +51,114 @@ export const reconcile = Effect.fn("Reconcile.reconcile")(function* (
     onSome: ({ spec }) => Effect.succeed(spec),
   })
   const before = Option.getOrElse(Schema.decodeUnknownOption(AgentStatus)(stored.status), () => initial)
-  const agent: Agent = { customerId, stored, spec, before }
 
   const confirmed =
     spec.deletion !== undefined && (Option.isSome(record) || (yield* tombstone(cluster, customerId)) >= spec.generation)
-  if (confirmed) return yield* deprovision(tools, agent, report)
+  const agent: InHand = { customerId, stored, place: { version: stored.metadata.resourceVersion }, spec, before }
+  const deletion = confirmed || mayBeGoing.has(before.phase) ? yield* readDeletion(cluster, customerId) : Option.none()
+  if (confirmed || hasBegun(deletion)) {
+    const putInPlace = Option.match(record, {
+      onNone: () => Effect.succeed({ ...noSight(tools, agent), trouble: recordMissing }),
+      onSome: ({ secrets }) => provide(tools, agent, secrets, look),
+    })
+    return yield* deprovision(tools, agent, look, deletion, putInPlace)
+  }
+  if (before.phase === "deprovisioning") yield* abandon(tools, customerId)
   if (deleting) return yield* writeAgain(tools, agent)
-  if (!(stored.metadata.finalizers ?? []).includes(finalizer)) yield* cluster.apply(agentManifest(customerId, spec))
+  if (!(stored.metadata.finalizers ?? []).includes(finalizer)) {
+    const finalized = yield* cluster.apply(agentManifest(customerId, spec, { at: agent.place.version }))
+    agent.place.version = finalized.metadata.resourceVersion
+  }
 
   const sight = yield* Option.match(record, {
     onNone: () => Effect.succeed({ ...noSight(tools, agent), trouble: recordMissing }),
-    onSome: ({ secrets }) => provide(tools, agent, secrets),
+    onSome: ({ secrets }) => provide(tools, agent, secrets, look),
   })
   const status = yield* conclude(tools, agent, sight)
-  if (report) yield* tellAll(tools, agent, status)
-  return status.phase === "provisioning" || status.phase === "updating" ? whileStarting : undefined
+  if (look.report) yield* tellAll(tools, agent, status)
+  yield* settle(tools, agent, status)
+  if (status.phase !== "provisioning" && status.phase !== "updating") return undefined
+  const left = agent.place.written ?? stored
+  if (Option.isSome(record) && left.metadata.resourceVersion === agent.place.version)
+    tools.hands.set(customerId, { stored: left, record: record.value })
+  return whileStarting
 })
 
-/** What is known without looking at the agent's own objects. */
-const noSight = (tools: Tools, { customerId, spec, before }: Agent): Sight => ({
-  customerId,
-  spec,
-  before,
-  placed: [],
-  repaired: [],
-  waiting: false,
-  trouble: undefined,
-  deployment: undefined,
-  pods: [],
-  deletedByHand: false,
-  deprovision: "no",
-  delivered: (tools.delivered.get(customerId) ?? -1) >= before.seq,
-  usedSeq: tools.delivered.get(customerId) ?? 0,
+/** The Agent and its record: read, unless the last pass over an agent on its way left both and nothing newer is known. */
+const standing = Effect.fnUntraced(function* ({ cluster, hands, observed }: Tools, customerId: CustomerId, look: Look) {
+  const ref = { kind: "Agent", name: customerId }
+  const hand = hands.get(customerId)
+  hands.delete(customerId)
+  const isNewest = hand?.stored.metadata.resourceVersion === observed.get(customerId, ref)?.metadata.resourceVersion
+  return hand !== undefined && isNewest && !look.resync
+    ? ([Option.some(hand.stored), Option.some(hand.record)] as const)
+    : yield* Effect.all([cluster.get(ref), readRecord(cluster, customerId)], { concurrency: "unbounded" })
 })
 
-/** Puts every object in place. While a namespace is on its way out, only looks. */
-const provide = Effect.fnUntraced(function* (tools: Tools, agent: Agent, secrets: Parameters<typeof gather>[2]) {
-  const { cluster, settings } = tools
-  const { customerId, before } = agent
-  const gathered = yield* gather(cluster, agent, secrets, settings)
-  const changes = gathered.terminating
-    ? []
-    : plan(
-        gathered.desired,
-        gathered.current,
-        before.steps.map(({ step }) => step),
-      )
+/** A change that makes a pod start: a new one, one that was scaled to nothing, or one in place of another. */
+const startsPod = ({ object }: Change): boolean =>
+  object.kind === "Deployment" && Number(at(object, "spec", "replicas")) > 0
+
+const laneOf = ({ steps }: AgentStatus): Lane => (steps.some(({ step }) => step === "Ready") ? "change" : "provision")
+
+/** Puts every object in place. While a namespace is on its way out, only looks; a pod starts when there is a place for it. */
+const provide = Effect.fnUntraced(function* (tools: Tools, agent: InHand, secrets: Wanted["secrets"], look: Look) {
+  const { cluster, observed, starts } = tools
+  const { customerId, spec, before } = agent
+  const placed = before.steps.map(({ step }) => step)
+  const gathered = yield* gather(tools, { customerId, spec, secrets, placed, resync: look.resync })
+  const all = gathered.terminating ? [] : plan(gathered.desired, gathered.current, placed)
   if (gathered.released !== undefined && !gathered.terminating)
     yield* cluster.merge(
       { kind: "PersistentVolume", name: gathered.released.metadata.name },
       { spec: { claimRef: { uid: null, resourceVersion: null } } },
     )
-  const carried = yield* carry(cluster, changes)
-  const deployment = nameOf({ kind: "Deployment", namespace: namespaceOf(customerId), name: app })
+  const now = yield* Clock.currentTimeMillis
+  const queued = all.some(startsPod) && !starts.ask(customerId, laneOf(before), now)
+  const carried = yield* carry(
+    tools,
+    customerId,
+    queued ? all.filter(({ object }) => object.kind !== "Deployment") : all,
+  )
+  if (carried.trouble !== undefined) starts.done(customerId)
+  for (const name of carried.repaired)
+    yield* Metric.update(
+      Metric.withAttributes(Metrics.driftRepaired, {
+        kind: name.split(" ")[0] ?? "",
+        found_by: look.resync ? "resync" : "watch",
+      }),
+      1,
+    )
+  const open = queued ? [...carried.open, "Deployment"] : carried.open
   const rebuilt = carried.repaired.find((name) => name.startsWith("Namespace "))
   return {
     ...noSight(tools, agent),
-    placed: gathered.terminating ? [] : steps.filter((step) => step !== "Ready" && !carried.open.includes(step)),
+    placed: gathered.terminating ? [] : steps.filter((step) => step !== "Ready" && !open.includes(step)),
     repaired: rebuilt === undefined ? carried.repaired : [rebuilt],
     waiting: gathered.terminating,
+    queued: queued && carried.trouble === undefined,
     trouble: carried.trouble,
-    deployment: carried.stored.get(deployment) ?? gathered.current.get(deployment),
-    pods: yield* podsOf(cluster, customerId),
+    deployment: deploymentOf(observed, customerId),
+    pods: podsOf(observed, customerId),
   } satisfies Sight
 })
 
-/** Writes the status if it says anything new, then reports what has not arrived yet. */
-const conclude = Effect.fnUntraced(function* (tools: Tools, agent: Agent, sight: Sight) {
-  const now = yield* Clock.currentTimeMillis
-  const { status } = decide(sight, now, DateTime.formatIso(DateTime.makeUnsafe(now)))
-  if (canonical(statusJson(status)) !== canonical(agent.stored.status))
-    yield* tools.cluster.patchStatus(agent.customerId, statusJson(status))
-  const arrived = tools.delivered.get(agent.customerId) ?? -1
-  yield* Effect.forEach(
-    status.reports.filter(({ seq }) => seq > arrived),
-    (event) => send(tools, event),
-    { discard: true },
-  )
-  return status
-})
-
-const send = Effect.fnUntraced(function* (tools: Tools, event: AgentEvent) {
-  yield* tools.events.append(event)
-  tools.delivered.set(event.customerId, event.seq)
-})
-
-/** Tells phase and generation although nothing is new. */
-const tellAll = Effect.fnUntraced(function* (tools: Tools, { customerId, spec }: Agent, { phase, seq }: AgentStatus) {
-  const now = yield* Clock.currentTimeMillis
-  yield* send(tools, {
-    _tag: "resync",
-    customerId,
-    generation: spec.generation,
-    seq: Math.max(seq + 1, (tools.delivered.get(customerId) ?? 0) + 1, now),
-    at: now,
-    phase,
-  })
-})
-
-const deprovision = Effect.fnUntraced(function* (tools: Tools, agent: Agent, report: boolean) {
-  const { cluster } = tools
-  const { customerId, spec } = agent
-  if (agent.before.phase !== "deleted") {
-    const before = yield* conclude(tools, agent, { ...noSight(tools, agent), deprovision: "going" })
-    if (report) yield* tellAll(tools, agent, before)
-    if ((yield* erase(cluster, customerId)) === "going") return soon
-    const later = { ...agent, before }
-    yield* conclude(tools, later, { ...noSight(tools, later), deprovision: "gone" })
-  } else yield* conclude(tools, agent, { ...noSight(tools, agent), deprovision: "gone" })
-  yield* bury(cluster, customerId, spec.generation)
-  yield* cluster.remove({ kind: "Agent", name: customerId }).pipe(Effect.catchTag("NotFound", () => Effect.void))
-  yield* letGo(tools, agent)
-  return undefined
-})
-
-/** Drops the operator's finalizer; whether the Agent is gone by that. */
-const letGo = Effect.fnUntraced(function* ({ cluster }: Tools, { customerId, spec }: Agent) {
-  const ref = { kind: "Agent", name: customerId }
-  const found = yield* cluster.get(ref)
-  if (Option.isNone(found)) return true
-  yield* cluster.apply(agentManifest(customerId, spec, { finalized: false, at: found.value.metadata.resourceVersion }))
-  return Option.isNone(yield* cluster.get(ref))
+/** What follows from a status that is written: places that are free again, and how long a new agent took. */
+const settle = Effect.fnUntraced(function* ({ starts }: Tools, agent: InHand, status: AgentStatus) {
+  if (status.phase === "active" || status.phase === "suspended") starts.done(agent.customerId)
+  const isReady = (one: AgentStatus) => one.steps.some(({ step }) => step === "Ready")
+  if (!isReady(status) || isReady(agent.before)) return
+  const taken = (yield* Clock.currentTimeMillis) - Date.parse(agent.stored.metadata.creationTimestamp)
+  yield* Metric.update(Metrics.timeToReady, taken / 1000)
 })
 
 /** Someone deletes the Agent: say so, let go of it, and write an equal one. The agent itself goes on running. */
-const writeAgain = Effect.fnUntraced(function* (tools: Tools, agent: Agent) {
+const writeAgain = Effect.fnUntraced(function* (tools: Tools, agent: InHand) {
   const { cluster } = tools
   const { customerId, spec } = agent
   yield* Effect.logError(`Agent ${customerId} was deleted by hand; it is written again and nothing of it is deleted`)
   const status = yield* conclude(tools, agent, { ...noSight(tools, agent), deletedByHand: true })
-  if (!(yield* letGo(tools, agent))) return soon
+  if (!(yield* letGo(tools, agent))) return Duration.millis(soonMillis)
   yield* cluster.apply(agentManifest(customerId, spec))
   yield* cluster.patchStatus(customerId, statusJson(status))
   return Duration.zero
@@ -203,11 +166,19 @@ const writeAgain = Effect.fnUntraced(function* (tools: Tools, agent: Agent) {
 
 /** There is no Agent. If a job once asked for it and no deletion was confirmed, it is written from the record. */
 const restore = Effect.fnUntraced(function* (
-  { cluster }: Tools,
+  tools: Tools,
   customerId: CustomerId,
   record: Option.Option<AgentRecord>,
+  look: Look,
 ) {
-  if (Option.isNone(record)) return undefined
+  const { cluster, forbidden, secretsSeen, starts } = tools
+  if (Option.isNone(record)) {
+    starts.done(customerId)
+    secretsSeen.delete(customerId)
+    forbidden.delete(customerId)
+    if (look.report) yield* tellDeleted(tools, customerId)
+    return undefined
+  }
   const { spec } = record.value
   if ((yield* tombstone(cluster, customerId)) >= spec.generation) {
     yield* bury(cluster, customerId, spec.generation)

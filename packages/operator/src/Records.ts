@@ -19,7 +19,8 @@ export const recordsNamespace = "berth-agents"
 const specAnnotation = "berth.dev/spec"
 const SpecJson = Schema.fromJsonString(AgentSpec)
 
-const metadata = (customerId: CustomerId, name: string) => ({
+/** Of an object of the operator's own that is about a customer. */
+export const ownMetadata = (customerId: CustomerId, name: string) => ({
   name,
   namespace: recordsNamespace,
   labels: { [customerLabel]: customerId, "app.kubernetes.io/managed-by": "berth-operator" },
@@ -44,7 +45,7 @@ export const recordManifest = (
   secrets: AgentSecrets,
   version?: string,
 ): Manifest => {
-  const base = metadata(customerId, secretRef(customerId).name)
+  const base = ownMetadata(customerId, secretRef(customerId).name)
   return {
     apiVersion: "v1",
     kind: "Secret",
@@ -106,7 +107,7 @@ export const bury = Effect.fn("Records.bury")(function* (
   yield* cluster.apply({
     apiVersion: "v1",
     kind: "ConfigMap",
-    metadata: metadata(customerId, tombstoneRef(customerId).name),
+    metadata: ownMetadata(customerId, tombstoneRef(customerId).name),
     data: { generation: String(generation) },
   })
   yield* cluster.remove(secretRef(customerId)).pipe(Effect.catchTag("NotFound", () => Effect.void))

@@ -31,7 +31,7 @@ const doomed = Effect.fn(function* (nth: number, before: boolean) {
     apply: (manifest, options) => fatal(cluster.apply(manifest, options)),
     merge: (ref, patch) => fatal(cluster.merge(ref, patch)),
     remove: (ref, options) => fatal(cluster.remove(ref, options)),
-    patchStatus: (name, status) => fatal(cluster.patchStatus(name, status)),
+    patchStatus: (name, status, place) => fatal(cluster.patchStatus(name, status, place)),
   }).pipe(
     Context.add(JobQueue, { ...queue, acknowledge: (job) => fatal(queue.acknowledge(job)) }),
     Context.add(AgentEvents, { ...events, append: (event) => fatal(events.append(event)) }),
@@ -82,7 +82,7 @@ describe("an operator that dies at any of its writes", () => {
           }
         assert.isAtLeast(points, 50)
       }),
-    60_000,
+    180_000,
   )
 
   it.effect(
@@ -121,7 +121,7 @@ describe("an operator that dies at any of its writes", () => {
           }
         assert.isAtLeast(points, 15)
       }),
-    60_000,
+    180_000,
   )
 
   it.effect(
@@ -159,6 +159,6 @@ describe("an operator that dies at any of its writes", () => {
           }
         assert.isAtLeast(points, 6)
       }),
-    60_000,
+    180_000,
   )
 })

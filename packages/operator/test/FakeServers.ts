@@ -42,10 +42,16 @@ export const fakeTelegram = Effect.gen(function* () {
   const updates: Array<Record<string, unknown>> = []
   const sent: Array<Sent> = []
   const calls: Array<string> = []
+  /** What it answers to every call; 200 is well. */
+  const mood = { status: 200 }
   const origin = yield* serve((request, response, body) => {
     const [, bot = "", method = ""] = /^\/bot([^/]+)\/(\w+)$/.exec(request.url ?? "") ?? []
     calls.push(`${bot} ${method}`)
-    const asked = JSON.parse(body) as Record<string, unknown>
+    const asked = JSON.parse(body === "" ? "{}" : body) as Record<string, unknown>
+    if (mood.status !== 200) {
+      response.statusCode = mood.status
+      return void response.end(JSON.stringify({ ok: false, error_code: mood.status, description: "no" }))
+    }
     const answer = (result: unknown) => {
       response.setHeader("content-type", "application/json")
       response.end(JSON.stringify({ ok: true, result }))
@@ -69,7 +75,7 @@ export const fakeTelegram = Effect.gen(function* () {
         text,
       },
     })
-  return { origin, say, sent, calls }
+  return { origin, say, sent, calls, mood }
 })
 
 export interface Asked {

@@ -27,10 +27,13 @@ describe("a job", () => {
     assert.strictEqual(decide(job(), { agent: 4, record: 4, tombstone: 3 })._tag, "Accept")
   })
 
-  it("is ignored when it is older than the Agent, the record or the tombstone", () => {
+  it("is ignored when it is older than the Agent or the record", () => {
     assert.deepStrictEqual(decide(job(), { ...none, agent: 6 }), { _tag: "Ignore", report: false })
     assert.deepStrictEqual(decide(job(), { ...none, record: 6 }), { _tag: "Ignore", report: false })
-    assert.deepStrictEqual(decide(job(), { ...none, tombstone: 5 }), { _tag: "Ignore", report: false })
+  })
+
+  it("of a deleted agent is answered by telling again that it is deleted", () => {
+    assert.deepStrictEqual(decide(job(), { ...none, tombstone: 5 }), { _tag: "Ignore", report: true })
   })
 
   it("is only confirmed when it was accepted before, and finished when a crash left it half done", () => {

@@ -4,10 +4,22 @@ import { JobQueue } from "@berth/domain/JobQueue"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { Cluster, Refused } from "../src/Cluster.ts"
+import { Cluster, ClusterUnavailable, Refused } from "../src/Cluster.ts"
 import { at } from "../src/Manifest.ts"
 import * as Operator from "../src/Operator.ts"
-import { ada, agentOf, jobText, operating, pushJob, reaches, secretValues, until, world } from "./World.ts"
+import {
+  ada,
+  agentOf,
+  jobText,
+  operating,
+  pass,
+  pushJob,
+  reaches,
+  secretValues,
+  until,
+  world,
+  Writes,
+} from "./World.ts"
 
 /** Waits until the queue has buried a job. */
 const buried = Effect.gen(function* () {
@@ -79,6 +91,47 @@ describe("job intake", () => {
       yield* pushJob({ customerId: bob })
       yield* reaches(bob, "active")
       assert.isTrue(Option.isNone(yield* agentOf(ada)))
+      yield* buried
+    }).pipe(Effect.scoped, Effect.provide(world())),
+  )
+
+  it.effect("writes only the newest of one customer's jobs that wait, and acknowledges all of them", () =>
+    Effect.gen(function* () {
+      for (const generation of [1, 2, 5, 4, 3]) yield* pushJob({ generation })
+      yield* Layer.build(Operator.layer)
+      yield* reaches(ada, "active", 5)
+      const queue = yield* JobQueue
+      yield* until(
+        "every job acknowledged",
+        Effect.map(queue.depth, ({ waiting, taken }) => (waiting + taken === 0 ? Option.some(true) : Option.none())),
+      )
+      const { log } = yield* Writes
+      // The first may have been in hand before the others came.
+      assert.isAtMost(log.filter((one) => one === "apply Secret agent-ada").length, 2)
+    }).pipe(Effect.scoped, Effect.provide(world())),
+  )
+
+  it.effect("goes back to the job before when the newest can't be opened", () =>
+    Effect.gen(function* () {
+      const cluster = yield* Cluster
+      let away = true
+      const gone = new ClusterUnavailable({ operation: "test", message: "away" })
+      const fragile = Cluster.of({
+        ...cluster,
+        apply: (manifest, options) =>
+          Effect.suspend(() => (away ? Effect.fail(gone) : cluster.apply(manifest, options))),
+      })
+      yield* Layer.build(Layer.provide(Operator.layer, Layer.succeed(Cluster)(fragile)))
+      yield* pushJob({ generation: 1 })
+      yield* pass(1)
+      yield* pushJob({ generation: 2, sealedFor: CustomerId.make("bob") })
+      const queue = yield* JobQueue
+      yield* until(
+        "the newest buried, the older in hand",
+        Effect.map(queue.depth, ({ dead, taken }) => (dead === 1 && taken === 1 ? Option.some(true) : Option.none())),
+      )
+      away = false
+      yield* reaches(ada, "active", 1)
       yield* buried
     }).pipe(Effect.scoped, Effect.provide(world())),
   )

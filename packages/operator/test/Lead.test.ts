@@ -69,7 +69,7 @@ describe("the lead", () => {
       yield* candidate("second", log)
       yield* TestClock.adjust("20 seconds")
       cut = true
-      yield* TestClock.adjust("9 seconds")
+      yield* TestClock.adjust("8 seconds")
       assert.deepStrictEqual(log, ["first begins", "first ends"])
       yield* TestClock.adjust("6 seconds")
       assert.deepStrictEqual(log, ["first begins", "first ends", "second begins"])

@@ -10,11 +10,12 @@ import { freshRedis } from "@berth/domain/testing/FreshRedis"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import { BotTokens } from "../src/BotTokens.ts"
 import { layerMemory } from "../src/Cluster/Memory.ts"
 import { Lead } from "../src/Lead.ts"
 import * as Operator from "../src/Operator.ts"
 import { Settings } from "../src/Settings.ts"
-import { configured, identity, pushJob, recipient } from "./World.ts"
+import { configured, exporting, identity, pushJob, recipient } from "./World.ts"
 
 const redis = Layer.unwrap(
   Effect.map(freshRedis, (url) =>
@@ -30,6 +31,8 @@ const world = Layer.mergeAll(
   Sealer.layer(recipient),
   Opener.layer(Redacted.make(identity)),
   Settings.layerOf(),
+  exporting(),
+  BotTokens.layerMemory(),
   configured,
 )
 

@@ -5,8 +5,8 @@ import { AgentSpec } from "../src/Agent.ts"
 import { make } from "../src/Cluster/MemoryStore.ts"
 import { fieldManager } from "../src/Cluster.ts"
 import { desired } from "../src/desired/Objects.ts"
-import { nameOf, refOf, type Stored } from "../src/Manifest.ts"
-import { plan } from "../src/Plan.ts"
+import { nameOf, refOf } from "../src/Manifest.ts"
+import { plan, type Standing, standingOf } from "../src/Plan.ts"
 import { embedded } from "../src/Settings.ts"
 import { ada, secrets, spec } from "./World.ts"
 
@@ -15,8 +15,14 @@ const AnySpec = Schema.Struct(fields)
 
 /** A store in which everything planned was applied. */
 const applied = (spec: AgentSpec, store = make(() => "1970-01-01T00:00:00Z")) => {
-  const current = () => new Map<string, Stored>(store.all().map((object) => [nameOf(refOf(object)), object]))
   const objects = desired({ customerId: ada, spec }, secrets, embedded)
+  const current = () =>
+    new Map<string, Standing>(
+      objects.flatMap(({ object }) => {
+        const stored = store.find(refOf(object))
+        return stored === undefined ? [] : [[nameOf(refOf(object)), standingOf(object, stored)] as const]
+      }),
+    )
   const changes = plan(objects, current(), [])
   for (const { object } of changes)
     assert.isTrue(Result.isSuccess(store.apply(object, { manager: fieldManager, force: true })))

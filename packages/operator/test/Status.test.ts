@@ -30,6 +30,8 @@ const sight = (change: Partial<Sight> = {}): Sight => ({
   placed: ["Namespace", "Deployment"],
   repaired: [],
   waiting: false,
+  queued: false,
+  findings: undefined,
   trouble: undefined,
   deployment: undefined,
   pods: [],

@@ -1,5 +1,6 @@
 /** A whole operator on memory layers, and jobs as control would make them, for tests of behaviour. */
 import { type AgentEvent, AgentEvents } from "@berth/domain/AgentEvents"
+import { ExportStore } from "@berth/domain/Exports"
 import { CustomerId } from "@berth/domain/Ids"
 import { type Desired, type Job, JobJson } from "@berth/domain/Jobs"
 import { JobQueue } from "@berth/domain/JobQueue"
@@ -13,10 +14,14 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { TestClock } from "effect/testing"
+import { BotTokens, type Verdict } from "../src/BotTokens.ts"
 import { Cluster } from "../src/Cluster.ts"
 import { layerMemory, type MemoryOptions } from "../src/Cluster/Memory.ts"
+import type { PodProcess } from "../src/Cluster/Pods.ts"
+import { Exporting } from "../src/Exporting.ts"
 import { Lead } from "../src/Lead.ts"
 import * as Operator from "../src/Operator.ts"
+import { PodHttp } from "../src/PodHttp.ts"
 import { Settings } from "../src/Settings.ts"
 
 export const ada = CustomerId.make("ada")
@@ -53,6 +58,8 @@ export const jobText = Effect.fn(function* (
     readonly generation?: number
     readonly reason?: Job["reason"]
     readonly desired?: Partial<Desired>
+    /** Other secrets than `secretValues`. */
+    readonly values?: Partial<Record<keyof typeof secretValues, string>>
   } = {},
 ) {
   const { customerId = ada, generation = 1, reason = "provision" } = options
@@ -61,7 +68,7 @@ export const jobText = Effect.fn(function* (
   const seal = (purpose: keyof typeof secretValues) =>
     sealer.seal(
       { customerId: options.sealedFor ?? customerId, purpose, version: desired.secrets[purpose] },
-      Redacted.make(secretValues[purpose]),
+      Redacted.make<string>(options.values?.[purpose] ?? secretValues[purpose]),
     )
   const job: Job = {
     v: 1,
@@ -102,7 +109,8 @@ const counted = Layer.effectContext(
         merge: (ref, patch) => note(`merge ${ref.kind} ${ref.name}`).pipe(Effect.andThen(cluster.merge(ref, patch))),
         remove: (ref, options) =>
           note(`remove ${ref.kind} ${ref.name}`).pipe(Effect.andThen(cluster.remove(ref, options))),
-        patchStatus: (name, status) => note(`status ${name}`).pipe(Effect.andThen(cluster.patchStatus(name, status))),
+        patchStatus: (name, status, place) =>
+          note(`status ${name}`).pipe(Effect.andThen(cluster.patchStatus(name, status, place))),
       }),
     )
   }),
@@ -110,10 +118,46 @@ const counted = Layer.effectContext(
 
 export const configured = ConfigProvider.layer(ConfigProvider.fromUnknown({}))
 
-/** Everything that outlives an operator process: cluster, queue, events. */
-export const world = (options: MemoryOptions = {}) =>
+export interface WorldOptions extends MemoryOptions {
+  /** What runs in the pods of export Jobs; says that it wrote something, unless told. */
+  readonly exports?: PodProcess
+  /** Whether the store holds what was written; it does, unless told. */
+  readonly holds?: ExportStore["Service"]["holds"]
+  /** What Telegram says of bots' tokens; nothing clear, unless told. */
+  readonly verdict?: () => Verdict
+}
+
+export const written = { size: 4_711, sha256: "ab".repeat(32) }
+const writes: PodProcess = () => Effect.succeed(JSON.stringify({ _tag: "Written", ...written }))
+
+/** A store that takes everything. Nothing real is written, so nothing of it is read. */
+export const exporting = (holds: WorldOptions["holds"] = () => Effect.succeed(true)) =>
+  Exporting.layer(recipient).pipe(
+    Layer.provide(
+      Layer.mock(ExportStore)({
+        destination: (key) =>
+          Effect.succeed(Redacted.make({ parts: [`https://store.test/${key}?signature=secret`] as const })),
+        holds,
+      }),
+    ),
+  )
+
+/** Where no agent can be asked how it does. */
+export const unasked = Layer.merge(PodHttp.layerNone, BotTokens.layerMemory())
+
+/** Everything that outlives an operator process: cluster, queue, events, exports. */
+export const world = ({ exports = writes, holds, process, verdict, ...options }: WorldOptions = {}) =>
   Layer.mergeAll(
-    counted.pipe(Layer.provide(layerMemory(options))),
+    counted.pipe(
+      Layer.provideMerge(
+        layerMemory({
+          ...options,
+          process: (pod, node) => (pod.ends ? exports(pod, node) : (process?.(pod, node) ?? Effect.void)),
+        }),
+      ),
+    ),
+    exporting(holds),
+    BotTokens.layerMemory(verdict),
     JobQueue.layerMemory,
     AgentEvents.layerMemory,
     Sealer.layer(recipient),
@@ -124,7 +168,7 @@ export const world = (options: MemoryOptions = {}) =>
   )
 
 /** A world with one operator at work in it. */
-export const operating = (options: MemoryOptions = {}) => Operator.layer.pipe(Layer.provideMerge(world(options)))
+export const operating = (options: WorldOptions = {}) => Operator.layer.pipe(Layer.provideMerge(world(options)))
 
 /** Lets time pass in small steps, so that every fiber that waits for it has its turn. */
 export const pass = (seconds: number) =>

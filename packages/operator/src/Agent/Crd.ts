@@ -1,72 +1,78 @@
 /** The CustomResourceDefinition of Agent, made from its Schema so that the two can't drift apart. Pure. */
-import * as Predicate from "effect/Predicate"
-import * as Schema from "effect/Schema"
 import { AgentSpec, AgentStatus } from "../Agent.ts"
-import type { JsonObject, Manifest } from "../Manifest.ts"
+import { at, type JsonObject, type Manifest } from "../Manifest.ts"
+import { rules } from "./Rules.ts"
+import { structuralOf } from "./Structural.ts"
 
-const isList = (value: unknown): value is ReadonlyArray<unknown> => Array.isArray(value)
+/** Shown by `kubectl get agents`; with a priority only by `-o wide`. A priority of 0 is none: the server drops it. */
+const column = (name: string, type: string, jsonPath: string, priority?: number) => ({
+  name,
+  type,
+  jsonPath,
+  ...(priority === undefined ? {} : { priority }),
+})
 
-/**
- * A JSON schema as Kubernetes accepts it ("structural"): no references, no tuples, one type per node. What is a union
- * of shapes keeps its fields unchecked; the operator itself decodes them.
- */
-const structural = (node: unknown, definitions: unknown): JsonObject => {
-  if (!Predicate.isObject(node)) return {}
-  const {
-    $ref,
-    anyOf,
-    allOf,
-    type,
-    properties,
-    items,
-    required,
-    minItems,
-    enum: values,
-    minimum,
-  } = node as Record<string, unknown>
-  if (typeof $ref === "string")
-    return structural((definitions as Record<string, unknown>)[$ref.split("/").at(-1) ?? ""], definitions)
-  if (isList(anyOf))
-    return anyOf.length === 1
-      ? structural(anyOf[0], definitions)
-      : { type: "object", "x-kubernetes-preserve-unknown-fields": true }
-  const merged = isList(allOf)
-    ? (Object.assign({}, ...allOf.map((one) => structural(one, definitions))) as JsonObject)
-    : {}
+/** A copy of the schema with the rules that stand at each of its nodes. */
+const ruled = (node: JsonObject, path: ReadonlyArray<string> = []): JsonObject => {
+  const here = rules.filter((one) => one.path.join(".") === path.join("."))
+  const properties = at(node, "properties") as JsonObject | undefined
   return {
-    ...merged,
-    ...(typeof type === "string" ? { type } : {}),
-    ...(isList(values) ? { enum: values as ReadonlyArray<string> } : {}),
-    ...(typeof minimum === "number" && minimum > Number.MIN_SAFE_INTEGER ? { minimum } : {}),
-    ...(type === "integer" ? { format: "int64" } : {}),
-    ...(typeof minItems === "number" ? { minItems } : {}),
-    ...(items === undefined ? {} : { items: structural(items, definitions) }),
-    ...(Predicate.isObject(properties)
-      ? {
+    ...node,
+    ...(here.length === 0
+      ? {}
+      : {
+          "x-kubernetes-validations": [
+            ...((node["x-kubernetes-validations"] ?? []) as ReadonlyArray<JsonObject>),
+            ...here.map(({ rule, message }) => ({ rule, message })),
+          ],
+        }),
+    ...(properties === undefined
+      ? {}
+      : {
           properties: Object.fromEntries(
-            Object.entries(properties).map(([name, one]) => [name, structural(one, definitions)]),
+            Object.entries(properties).map(([name, child]) => [name, ruled(child as JsonObject, [...path, name])]),
           ),
-        }
-      : {}),
-    ...(isList(required) ? { required: required as ReadonlyArray<string> } : {}),
+        }),
   }
 }
 
-const schemaOf = (schema: Schema.Top): JsonObject => {
-  const document = Schema.toJsonSchemaDocument(schema)
-  return structural(document.schema, document.definitions)
-}
+const status = structuralOf(AgentStatus)
+const statusFields = status.properties as JsonObject
 
-const column = (name: string, type: string, jsonPath: string) => ({ name, type, jsonPath })
+export const agentSchema: JsonObject = ruled({
+  type: "object",
+  description:
+    "One customer's OpenClaw agent. Its name is the customer's id; it lives in the namespace `customer-<id>`.",
+  required: ["spec"],
+  properties: {
+    spec: {
+      ...structuralOf(AgentSpec),
+      description: "What the agent should be: the desired state of the newest job. Changed through the API alone.",
+    },
+    status: {
+      ...status,
+      description: "What the operator last saw and reported.",
+      properties: {
+        ...statusFields,
+        conditions: {
+          ...(statusFields.conditions as JsonObject),
+          "x-kubernetes-list-type": "map",
+          "x-kubernetes-list-map-keys": ["type"],
+        },
+      },
+    },
+  },
+})
 
 export const agentCrd: Manifest = {
   apiVersion: "apiextensions.k8s.io/v1",
   kind: "CustomResourceDefinition",
-  metadata: { name: "agents.berth.dev" },
+  metadata: { name: "agents.berth.dev", labels: { "app.kubernetes.io/part-of": "berth" } },
   spec: {
     group: "berth.dev",
     scope: "Cluster",
     names: { plural: "agents", singular: "agent", kind: "Agent", listKind: "AgentList", shortNames: ["ag"] },
+    conversion: { strategy: "None" },
     versions: [
       {
         name: "v1alpha1",
@@ -78,28 +84,11 @@ export const agentCrd: Manifest = {
           column("Phase", "string", ".status.phase"),
           column("Image", "string", ".spec.imageChannel"),
           column("Ready", "string", '.status.conditions[?(@.type=="Ready")].status'),
-          column("Generation", "integer", ".spec.generation"),
           column("Age", "date", ".metadata.creationTimestamp"),
+          column("Why", "string", '.status.conditions[?(@.type=="Ready")].reason', 1),
+          column("Generation", "integer", ".spec.generation", 1),
         ],
-        schema: {
-          openAPIV3Schema: {
-            type: "object",
-            required: ["spec"],
-            properties: {
-              spec: {
-                ...schemaOf(AgentSpec),
-                // Closes the race of two operators that both saw no Agent yet.
-                "x-kubernetes-validations": [
-                  {
-                    rule: "self.generation >= oldSelf.generation",
-                    message: "an Agent never goes back to an older generation",
-                  },
-                ],
-              },
-              status: schemaOf(AgentStatus),
-            },
-          },
-        },
+        schema: { openAPIV3Schema: agentSchema },
       },
     ],
   },

@@ -1,12 +1,26 @@
-/** What the memory cluster refuses, as a real one does: pods that break PodSecurity, and objects beyond a ResourceQuota. Pure. */
+/** What the memory cluster refuses, as a real one does: pods that break PodSecurity or a LimitRange, and what a ResourceQuota has no room for. Pure. */
 import * as Predicate from "effect/Predicate"
+import { beyondMaximum } from "./LimitRanges.ts"
 import { at, type Manifest, type Stored } from "../Manifest.ts"
 import { quantity } from "./Quantity.ts"
 
 export interface Denial {
-  readonly reason: "Quota" | "PodSecurity"
+  readonly reason: "Quota" | "PodSecurity" | "Forbidden"
   readonly message: string
 }
+
+/** What a pod must say of each container where a quota counts it. */
+const counted = ["requests.cpu", "requests.memory", "limits.cpu", "limits.memory"] as const
+
+/** What a quota counts and a container does not say. */
+const unsaid = (pod: Manifest, quota: Stored): string | undefined =>
+  counted.find((resource) => {
+    const [side = "", name = ""] = resource.split(".")
+    return (
+      at(quota, "spec", "hard", resource) !== undefined &&
+      containersOf(pod).some((container) => at(container, "resources", side, name) === undefined)
+    )
+  })
 
 const list = (value: unknown): ReadonlyArray<unknown> => (Array.isArray(value) ? value : [])
 
@@ -38,6 +52,8 @@ const restricted = (pod: Manifest): string | undefined => {
 /** What one object takes of each resource that a quota may limit. Init containers run before the others, so the larger counts. */
 const usage = (object: Manifest): Readonly<Record<string, number>> => {
   if (object.kind === "Pod") {
+    // A pod that has ended takes nothing any more.
+    if (["Succeeded", "Failed"].includes(String(at(object, "status", "phase")))) return {}
     const sum = (side: string, resource: string) => {
       const of = (containers: unknown) =>
         list(containers).map((one) => quantity(at(one, "resources", side, resource) ?? "0"))
@@ -61,6 +77,15 @@ const usage = (object: Manifest): Readonly<Record<string, number>> => {
   return {}
 }
 
+/** What all of these take of each resource that the quota limits. */
+export const usedOf = (quota: Stored, siblings: ReadonlyArray<Stored>): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.keys((at(quota, "spec", "hard") ?? {}) as object).map((resource) => [
+      resource,
+      String(siblings.reduce((total, one) => total + (usage(one)[resource] ?? 0), 0)),
+    ]),
+  )
+
 /** Why a new object may not come into its namespace, given everything that stands there. */
 export const denialOf = (
   object: Manifest,
@@ -75,8 +100,13 @@ export const denialOf = (
     if (broken !== undefined)
       return { reason: "PodSecurity", message: `violates PodSecurity "restricted:latest": ${broken}` }
   }
+  const beyond = object.kind === "Pod" ? beyondMaximum(object, siblings) : undefined
+  if (beyond !== undefined) return { reason: "Forbidden", message: beyond }
   const asked = usage(object)
-  for (const quota of siblings.filter((one) => one.kind === "ResourceQuota"))
+  for (const quota of siblings.filter((one) => one.kind === "ResourceQuota")) {
+    const lacking = object.kind === "Pod" ? unsaid(object, quota) : undefined
+    if (lacking !== undefined)
+      return { reason: "Forbidden", message: `failed quota: ${quota.metadata.name}: must specify ${lacking}` }
     for (const [resource, amount] of Object.entries(asked)) {
       const hard = at(quota, "spec", "hard", resource)
       if (hard === undefined) continue
@@ -87,5 +117,6 @@ export const denialOf = (
           message: `exceeded quota: ${quota.metadata.name}, requested: ${resource}=${amount}, used: ${used}, limited: ${String(hard)}`,
         }
     }
+  }
   return undefined
 }

@@ -4,24 +4,13 @@
  * at everything and changes what is due; passes run until nothing is.
  */
 import * as Result from "effect/Result"
-import { at, hashOf, type JsonObject, type Manifest, nameOf, refOf, type Stored } from "../Manifest.ts"
+import { at, hashOf, type JsonObject, type Manifest, refOf, type Stored } from "../Manifest.ts"
+import { usedOf } from "./Admission.ts"
+import { definedBy } from "./CustomResources.ts"
+import { hasEnded, release, runJob, trackingFinalizer } from "./Jobs.ts"
 import type { MemoryStore } from "./MemoryStore.ts"
-
-export const controllerManager = "kube-controller-manager"
-
-const ofKind = (store: MemoryStore, kind: string) => store.all().filter((object) => object.kind === kind)
-
-const owns = (owner: Stored, object: Stored): boolean =>
-  (object.metadata.ownerReferences ?? []).some((reference) => reference.uid === owner.metadata.uid)
-
-export const isReady = (pod: Stored): boolean => {
-  const conditions = at(pod, "status", "conditions")
-  return (
-    Array.isArray(conditions) && conditions.some((one) => at(one, "type") === "Ready" && at(one, "status") === "True")
-  )
-}
-
-const isLeaving = (object: Stored): boolean => object.metadata.deletionTimestamp !== undefined
+import { claimProtection } from "./NewObjects.ts"
+import { controllerManager, isLeaving, isReady, ofKind, owns } from "./Owned.ts"
 
 const podOf = (deployment: Stored, hash: string, serial: number): Manifest => {
   const template = deployment.spec as JsonObject
@@ -142,16 +131,63 @@ const runNamespace = (store: MemoryStore, namespace: Stored): void => {
   for (const object of contents) if (!isLeaving(object)) store.remove(refOf(object), undefined)
 }
 
-/** One pass over everything. `serial` numbers pods. */
-export const pass = (store: MemoryStore, serial: () => number): void => {
-  for (const object of store.all()) {
-    if (store.find(refOf(object)) === undefined) continue
-    if (object.kind === "Namespace" && isLeaving(object)) runNamespace(store, object)
-    if (object.kind === "PersistentVolume") runVolume(store, object)
-    if (object.kind === "PersistentVolumeClaim" && at(object, "status", "phase") !== "Bound") bindClaim(store, object)
-    if (object.kind === "Deployment" && !isLeaving(object)) runDeployment(store, object, serial)
-  }
+/** Counts what a quota's namespace takes. */
+const runQuota = (store: MemoryStore, quota: Stored): void => {
+  const siblings = store.all().filter((one) => one.metadata.namespace === quota.metadata.namespace)
+  const status = { hard: at(quota, "spec", "hard") ?? {}, used: usedOf(quota, siblings) }
+  store.update(refOf(quota), controllerManager, (object) => ({ ...object, status }))
 }
 
-/** Identity of one pod's process in keys. */
-export const processOf = (pod: Stored): string => `${nameOf(refOf(pod))} ${pod.metadata.uid}`
+/** A definition that goes takes every object of its kind along. */
+const runDefinition = (store: MemoryStore, definition: Stored): void => {
+  const contents = ofKind(store, definedBy(definition) ?? "")
+  if (contents.length === 0) return store.purge(refOf(definition))
+  for (const object of contents) if (!isLeaving(object)) store.remove(refOf(object), undefined)
+}
+
+/** A claim that a pod uses stays until the pod has ended. */
+const freeClaim = (store: MemoryStore, claim: Stored): void => {
+  const uses = (pod: Stored) =>
+    pod.metadata.namespace === claim.metadata.namespace &&
+    !hasEnded(pod) &&
+    ((at(pod, "spec", "volumes") ?? []) as ReadonlyArray<unknown>).some(
+      (volume) => at(volume, "persistentVolumeClaim", "claimName") === claim.metadata.name,
+    )
+  if (ofKind(store, "Pod").some(uses)) return
+  store.update(refOf(claim), controllerManager, (object) => ({
+    ...object,
+    metadata: {
+      ...object.metadata,
+      finalizers: (object.metadata.finalizers ?? []).filter((one) => one !== claimProtection),
+    },
+  }))
+}
+
+/** A pod whose Job is gone waits for nobody's count. */
+const freeOrphan = (store: MemoryStore, pod: Stored): void => {
+  if (!(pod.metadata.finalizers ?? []).includes(trackingFinalizer)) return
+  if (!ofKind(store, "Job").some((job) => owns(job, pod))) release(store, pod)
+}
+
+/** One pass over everything at `now` (epoch ms). `serial` numbers pods. When to pass again though nothing changes, if so. */
+export const pass = (store: MemoryStore, serial: () => number, now: number): number | undefined => {
+  let next: number | undefined
+  for (const { kind, ...rest } of store.all()) {
+    const object = store.find(refOf({ kind, ...rest }))
+    if (object === undefined) continue
+    if (kind === "Namespace" && isLeaving(object)) runNamespace(store, object)
+    if (kind === "CustomResourceDefinition" && isLeaving(object)) runDefinition(store, object)
+    if (kind === "PersistentVolumeClaim" && isLeaving(object)) freeClaim(store, object)
+    if (kind === "PersistentVolume") runVolume(store, object)
+    if (kind === "PersistentVolumeClaim" && !isLeaving(object) && at(object, "status", "phase") !== "Bound")
+      bindClaim(store, object)
+    if (kind === "Deployment" && !isLeaving(object)) runDeployment(store, object, serial)
+    if (kind === "Pod") freeOrphan(store, object)
+    if (kind === "ResourceQuota" && !isLeaving(object)) runQuota(store, object)
+    if (kind === "Job" && !isLeaving(object)) {
+      const due = runJob(store, object, now, () => String(serial()).padStart(5, "0"))
+      if (due !== undefined) next = Math.min(due, next ?? due)
+    }
+  }
+  return next
+}

@@ -5,10 +5,22 @@
  */
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import { type ApplyError, Conflict, NotFound, Refused, type Selector, type WatchEvent } from "../Cluster.ts"
+import {
+  type ApplyError,
+  ClusterUnavailable,
+  Conflict,
+  NotFound,
+  Refused,
+  type Selector,
+  type WatchEvent,
+} from "../Cluster.ts"
 import { type KindName, kinds } from "../Kinds.ts"
 import { at, canonical, type Manifest, nameOf, type Ref, refOf, type Stored } from "../Manifest.ts"
 import { denialOf } from "./Admission.ts"
+import { invalidity, schemaOf, servingOf, unknownField } from "./CustomResources.ts"
+import { immutableChange } from "./Immutable.ts"
+import { limited } from "./LimitRanges.ts"
+import { asCreated, withoutEmpties } from "./NewObjects.ts"
 import { afterUpdate, merge as mergeApplied, type Ownership } from "./ServerSideApply.ts"
 
 interface Entry {
@@ -19,6 +31,18 @@ interface Entry {
 export interface Change {
   readonly resourceVersion: number
   readonly event: WatchEvent
+  /** What stood before, if anything did. */
+  readonly before: Stored | undefined
+}
+
+/** What a watch with this selector is told of a change: an object may come into its sight, or go out of it. */
+export const tellOf = (selector: Selector, { before, event }: Change): WatchEvent | undefined => {
+  const was = before !== undefined && selects(selector, before)
+  const is = event.type !== "DELETED" && selects(selector, event.object)
+  if (is) return { ...event, type: was ? "MODIFIED" : "ADDED" }
+  if (!was) return undefined
+  const { resourceVersion } = event.object.metadata
+  return { type: "DELETED", object: { ...before, metadata: { ...before.metadata, resourceVersion } } }
 }
 
 /** How many changes a watch may lag behind before it must list again. */
@@ -41,8 +65,8 @@ export const make = (now: () => string) => {
   const find = (ref: Ref): Stored | undefined => entries.get(nameOf(ref))?.object
   const all = (): ReadonlyArray<Stored> => [...entries.values()].map((entry) => entry.object)
 
-  const announce = (type: WatchEvent["type"], object: Stored) => {
-    const change = { resourceVersion: Number(object.metadata.resourceVersion), event: { type, object } }
+  const announce = (type: WatchEvent["type"], object: Stored, before: Stored | undefined) => {
+    const change = { resourceVersion: Number(object.metadata.resourceVersion), event: { type, object }, before }
     history.push(change)
     if (history.length > remembered) history.shift()
     for (const listener of listeners) listener(change)
@@ -50,38 +74,39 @@ export const make = (now: () => string) => {
 
   /** Stores an object if it differs from what stands, and lets go of one whose deletion nothing holds up any more. */
   const put = (before: Stored | undefined, next: Record<string, unknown>, ownership: Ownership): Stored => {
-    const meta = { ...(next.metadata as Stored["metadata"]) }
     const ref = refOf(next as Manifest)
-    const same = before !== undefined && canonical({ ...next, metadata: meta }) === canonical(before)
-    if (before !== undefined && same) {
+    if (before !== undefined && canonical(withoutEmpties(next)) === canonical(before)) {
       entries.set(nameOf(ref), { object: before, ownership })
       return before
     }
-    const specChanged = before === undefined || canonical(before.spec) !== canonical(next.spec)
+    const uid = before?.metadata.uid ?? `00000000-0000-4000-8000-${String(++uids).padStart(12, "0")}`
+    const made = withoutEmpties(before === undefined ? asCreated(next, ref.name, uid) : next)
+    const specChanged = before === undefined || canonical(before.spec) !== canonical(made.spec)
     const object = {
-      ...next,
+      ...made,
       metadata: {
-        ...meta,
-        uid: before?.metadata.uid ?? `00000000-0000-4000-8000-${String(++uids).padStart(12, "0")}`,
+        ...(made.metadata as Stored["metadata"]),
+        uid,
         creationTimestamp: before?.metadata.creationTimestamp ?? now(),
-        ...(next.spec === undefined ? {} : { generation: (before?.metadata.generation ?? 0) + (specChanged ? 1 : 0) }),
+        ...(made.spec === undefined ? {} : { generation: (before?.metadata.generation ?? 0) + (specChanged ? 1 : 0) }),
         resourceVersion: String(++clock),
       },
     } as unknown as Stored
     entries.set(nameOf(ref), { object, ownership })
-    announce(before === undefined ? "ADDED" : "MODIFIED", object)
+    announce(before === undefined ? "ADDED" : "MODIFIED", object, before)
     if (object.metadata.deletionTimestamp !== undefined && !isHeld(object)) purge(ref)
     return object
   }
 
-  /** Namespaces wait for their contents and pods for the kubelet; everything else only for its finalizers. */
+  /** Namespaces and definitions wait for their contents and pods for the kubelet; all else only for its finalizers. */
   const isHeld = (object: Stored): boolean =>
-    object.kind === "Namespace" || object.kind === "Pod" || (object.metadata.finalizers ?? []).length > 0
+    ["Namespace", "Pod", "CustomResourceDefinition"].includes(object.kind) ||
+    (object.metadata.finalizers ?? []).length > 0
 
   const purge = (ref: Ref): void => {
     const object = find(ref)
     if (object === undefined || !entries.delete(nameOf(ref))) return
-    announce("DELETED", { ...object, metadata: { ...object.metadata, resourceVersion: String(++clock) } })
+    announce("DELETED", { ...object, metadata: { ...object.metadata, resourceVersion: String(++clock) } }, object)
     for (const dependent of all()) if (isOrphan(dependent, object.metadata.uid)) remove(refOf(dependent), undefined)
   }
 
@@ -114,7 +139,15 @@ export const make = (now: () => string) => {
   const barrier = (manifest: Manifest): ApplyError | undefined => {
     const name = nameOf(refOf(manifest))
     const kind = kinds[manifest.kind as KindName]
-    if (kind === undefined || kind.apiVersion !== manifest.apiVersion) return new NotFound({ object: name })
+    const serving = servingOf(manifest.kind, find)
+    if (kind === undefined || kind.apiVersion !== manifest.apiVersion || serving === "absent")
+      return new NotFound({ object: name })
+    if (serving === "terminating")
+      return new Refused({
+        object: name,
+        reason: "Terminating",
+        message: "create not allowed while custom resource definition is terminating",
+      })
     if (!kind.namespaced) return undefined
     const namespace = find({ kind: "Namespace", name: manifest.metadata.namespace ?? "" })
     if (namespace === undefined) return new NotFound({ object: `Namespace ${manifest.metadata.namespace}` })
@@ -124,25 +157,53 @@ export const make = (now: () => string) => {
         reason: "Terminating",
         message: `unable to create new content in namespace ${namespace.metadata.name} because it is being terminated`,
       })
-    const siblings = all().filter((one) => one.metadata.namespace === manifest.metadata.namespace)
-    const denial = denialOf(manifest, namespace, siblings)
+    const denial = denialOf(manifest, namespace, siblingsOf(manifest))
     return denial === undefined ? undefined : new Refused({ object: name, ...denial })
   }
 
+  /** Whether something else stands than was named. Only a uid keeps an apply from making what is gone anew. */
   const stale = (meant: unknown, before: Stored | undefined): boolean => {
-    const wanted = at(meant, "metadata", "resourceVersion")
-    return wanted !== undefined && wanted !== before?.metadata.resourceVersion
+    const differs = (field: "uid" | "resourceVersion") => {
+      const wanted = at(meant, "metadata", field)
+      return wanted !== undefined && wanted !== before?.metadata[field]
+    }
+    return differs("uid") || (before !== undefined && differs("resourceVersion"))
   }
 
+  /** Why an object may not become this, if so. */
+  const objection = (before: Stored | undefined, next: Record<string, unknown>): ApplyError | undefined => {
+    const schema = schemaOf(String(next.kind), find)
+    const unknown = schema === undefined ? undefined : unknownField(schema, next)
+    // Said as a fault of the server's, and it passes when the definition is brought up to date.
+    if (unknown !== undefined)
+      return new ClusterUnavailable({ operation: "apply", message: `${unknown}: field not declared in schema` })
+    const held = before?.metadata.deletionTimestamp === undefined ? undefined : (before.metadata.finalizers ?? [])
+    const finalizers = (at(next, "metadata", "finalizers") ?? []) as ReadonlyArray<string>
+    const field = before === undefined ? undefined : immutableChange(before, next)
+    const message =
+      (field === undefined ? undefined : `${field}: field is immutable`) ??
+      (held !== undefined && finalizers.some((one) => !held.includes(one))
+        ? "metadata.finalizers: no new finalizers can be added if the object is being deleted"
+        : undefined) ??
+      (schema === undefined ? undefined : invalidity(schema, next, before))
+    return message === undefined
+      ? undefined
+      : new Refused({ object: nameOf(refOf(next as Manifest)), reason: "Invalid", message })
+  }
+
+  const siblingsOf = (object: Manifest) => all().filter((one) => one.metadata.namespace === object.metadata.namespace)
+
   const apply = (
-    manifest: Manifest,
+    sent: Manifest,
     options: { readonly manager: string; readonly force: boolean; readonly status?: boolean },
   ): Result.Result<Stored, ApplyError> => {
-    const ref = refOf(manifest)
+    const ref = refOf(sent)
     const name = nameOf(ref)
     const before = find(ref)
+    const manifest = before === undefined && sent.kind === "Pod" ? limited(sent, siblingsOf(sent)) : sent
     if (stale(manifest, before))
       return Result.fail(new Conflict({ object: name, message: "the object has been modified" }))
+    if (before === undefined && options.status === true) return Result.fail(new NotFound({ object: name }))
     const refusal = before === undefined ? barrier(manifest) : undefined
     if (refusal !== undefined) return Result.fail(refusal)
     const ownership = entries.get(name)?.ownership ?? {}
@@ -162,7 +223,9 @@ export const make = (now: () => string) => {
       name: ref.name,
       ...(ref.namespace === undefined ? {} : { namespace: ref.namespace }),
     }
-    return Result.succeed(put(before, { ...initial, ...next, metadata }, merged.ownership))
+    const whole = { ...initial, ...next, metadata }
+    const refused = objection(before, whole)
+    return refused === undefined ? Result.succeed(put(before, whole, merged.ownership)) : Result.fail(refused)
   }
 
   /** A plain write by some other controller or person. */
@@ -176,6 +239,8 @@ export const make = (now: () => string) => {
     const next = change(entry.object)
     if (stale(next, entry.object))
       return Result.fail(new Conflict({ object: nameOf(ref), message: "the object has been modified" }))
+    const refused = objection(entry.object, next)
+    if (refused !== undefined) return Result.fail(refused)
     return Result.succeed(put(entry.object, next, afterUpdate(entry.object, next, entry.ownership, manager)))
   }
 
@@ -186,6 +251,8 @@ export const make = (now: () => string) => {
     purge,
     find,
     all,
+    /** Whether the server has such a kind at all. */
+    serves: (kind: KindName): boolean => servingOf(kind, find) !== "absent",
     get: (ref: Ref) => Option.fromUndefinedOr(find(ref)),
     list: (kind: KindName, selector: Selector) => ({
       items: all().filter((object) => object.kind === kind && selects(selector, object)),

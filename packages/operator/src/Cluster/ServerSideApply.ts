@@ -143,6 +143,12 @@ const erase = (value: unknown, [head, ...rest]: Path): unknown => {
   return left.length === 0 ? undefined : left
 }
 
+/** A field by which its list tells its items apart. */
+const isKeyField = (path: Path): boolean => {
+  const [item, field] = path.slice(-2)
+  return item !== undefined && "key" in item && field !== undefined && "field" in field && field.field in item.key
+}
+
 const emptyToNothing = (object: Record<string, unknown>) => (Object.keys(object).length === 0 ? undefined : object)
 
 const related = (a: string, b: string): boolean => {
@@ -181,7 +187,11 @@ export const merge = (
   const dropped = (ownership[manager] ?? []).filter(
     (one) => !mine.has(one) && !kept.some(([, owned]) => owned.some((other) => related(other, one))),
   )
-  const without = dropped.reduce<unknown>((object, path) => erase(object, JSON.parse(path) as Path) ?? {}, live ?? {})
+  const without = dropped
+    .map((path) => JSON.parse(path) as Path)
+    // What an item is found by goes last, or the rest of it would not be found any more.
+    .sort((a, b) => Number(isKeyField(a)) - Number(isKeyField(b)))
+    .reduce<unknown>((object, path) => erase(object, path) ?? {}, live ?? {})
   const object = leaves.reduce<unknown>(
     (current, { path, value }) => (holds(current, path, value) ? current : write(current, path, value)),
     without,

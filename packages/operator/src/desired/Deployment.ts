@@ -9,12 +9,12 @@ import type { AgentSpec } from "../Agent.ts"
 import { hashOf, type Manifest } from "../Manifest.ts"
 import type { OperatorSettings } from "../Settings.ts"
 import { ephemeral } from "./Limits.ts"
-import { app, claimName, configKey, metadataOf, port, secretKeys, selectorOf } from "./Names.ts"
+import { app, claimName, configKey, customerLabel, metadataOf, port, secretKeys, selectorOf } from "./Names.ts"
 import { policyGate } from "./PolicyGate.ts"
 
-const user = 10_001
+export const user = 10_001
 
-const securityContext = {
+export const securityContext = {
   allowPrivilegeEscalation: false,
   privileged: false,
   readOnlyRootFilesystem: true,
@@ -49,6 +49,32 @@ const environment = [
   ...Object.values(secretKeys).map((key) => ({ name: key, valueFrom: { secretKeyRef: { name: app, key } } })),
 ]
 
+/**
+ * Prefers nodes under a label's value with fewer agents. Not by topology spread constraints: those count pods of their own
+ * namespace alone, and each agent has one of its own.
+ */
+const spreadOver = (topologyKey: string) => ({
+  podAntiAffinity: {
+    preferredDuringSchedulingIgnoredDuringExecution: [
+      {
+        weight: 100,
+        podAffinityTerm: {
+          topologyKey,
+          labelSelector: { matchLabels: { "app.kubernetes.io/name": app } },
+          namespaceSelector: { matchExpressions: [{ key: customerLabel, operator: "Exists" }] },
+        },
+      },
+    ],
+  },
+})
+
+/** Where and how the cluster runs the pod, as far as the settings say. */
+const placement = ({ priorityClass, runtimeClass, topologySpread }: OperatorSettings) => ({
+  ...(runtimeClass === undefined ? {} : { runtimeClassName: runtimeClass }),
+  ...(priorityClass === undefined ? {} : { priorityClassName: priorityClass }),
+  ...(topologySpread === undefined ? {} : { affinity: spreadOver(topologySpread) }),
+})
+
 /** What rolls the pod when it changes: a mounted ConfigMap or Secret is not read again by OpenClaw. */
 export interface Inputs {
   readonly config: Manifest
@@ -68,7 +94,7 @@ export const deployment = (
     kind: "Deployment",
     metadata: metadataOf(customerId, app),
     spec: {
-      replicas: spec.suspended.length === 0 ? 1 : 0,
+      replicas: spec.suspended.length === 0 && spec.deletion === undefined ? 1 : 0,
       revisionHistoryLimit: 2,
       progressDeadlineSeconds: 600,
       strategy: { type: "Recreate" },
@@ -89,6 +115,7 @@ export const deployment = (
           restartPolicy: "Always",
           dnsPolicy: "ClusterFirst",
           schedulerName: "default-scheduler",
+          ...placement(settings),
           // OpenClaw finishes the turn in flight, for up to 315 s.
           terminationGracePeriodSeconds: 330,
           securityContext: {

@@ -15,8 +15,9 @@ const twice = (quantity: string): string => {
   return `${Number(digits) * 2}${unit}`
 }
 
-export const resourceQuota = (customerId: CustomerId, tier: SoldTierId): Manifest => {
-  const { cpuRequest, cpuLimit, memoryRequest, memoryLimit, storage } = tiers[tier].resources
+/** `storage` is the claim's own size: a volume that outlived its namespace may be larger than the tier's. */
+export const resourceQuota = (customerId: CustomerId, tier: SoldTierId, storage: string): Manifest => {
+  const { cpuRequest, cpuLimit, memoryRequest, memoryLimit } = tiers[tier].resources
   return {
     apiVersion: "v1",
     kind: "ResourceQuota",
@@ -28,6 +29,8 @@ export const resourceQuota = (customerId: CustomerId, tier: SoldTierId): Manifes
         "requests.memory": twice(memoryRequest),
         "limits.cpu": twice(cpuLimit),
         "limits.memory": twice(memoryLimit),
+        "requests.ephemeral-storage": twice(ephemeral.request),
+        "limits.ephemeral-storage": twice(ephemeral.limit),
         "requests.storage": storage,
         persistentvolumeclaims: "1",
         services: "1",

@@ -11,7 +11,7 @@ import { namespace, roleBinding, serviceAccount } from "./Namespace.ts"
 import { networkPolicy } from "./NetworkPolicy.ts"
 import { configMap } from "./OpenClawConfig.ts"
 import { type AgentSecrets, secret } from "./Secret.ts"
-import { claim, type StandingVolume } from "./Volume.ts"
+import { claim, claimSize, type StandingVolume } from "./Volume.ts"
 
 export interface DesiredObject {
   readonly step: Step
@@ -33,7 +33,7 @@ export const desired = (
     ["ServiceAccount", serviceAccount(customerId)],
     ["Secret", inputs.secret],
     ["ConfigMap", inputs.config],
-    ["Quota", resourceQuota(customerId, spec.tier)],
+    ["Quota", resourceQuota(customerId, spec.tier, claimSize(spec.tier, settings, volume))],
     ["Quota", limitRange(customerId, spec.tier)],
     ["NetworkPolicy", networkPolicy(customerId, settings)],
     ["Volume", claim(customerId, spec.tier, settings, volume)],

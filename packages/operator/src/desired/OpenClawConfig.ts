@@ -1,6 +1,8 @@
 /**
- * OpenClaw's configuration (2026.9). Secrets stay out: it names the variables that hold them. Everything that would
- * spend tokens or phone home by itself is off: the heartbeat alone is 48 agent turns a day. Pure.
+ * OpenClaw's configuration; `openclaw config validate` of 2026.9.6 takes it. Secrets stay out: it names the variables that
+ * hold them. What would spend tokens or phone home by itself is off: the heartbeat alone is 48 agent turns a day, and the
+ * weekly review of skills asks the model too. The nightly sorting of memory stays: it asks only if there is something to
+ * sort. Pure.
  */
 import type { CustomerId } from "@berth/domain/Ids"
 import { models, tiers } from "@berth/domain/Tiers"
@@ -28,11 +30,12 @@ export const openClawConfig = (spec: AgentSpec, settings: OperatorSettings) => {
       auth: { mode: "token", token: fromEnvironment(secretKeys.gatewayToken) },
       controlUi: { enabled: false },
     },
-    update: { checkOnStart: false },
+    update: { checkOnStart: false, auto: { enabled: false } },
     telemetry: { enabled: false },
     discovery: { mdns: { mode: "off" } },
     browser: { enabled: false },
     plugins: { allow: ["telegram", "memory-core"] },
+    skills: { workshop: { autonomous: { mode: "off" } } },
     models: {
       mode: "replace",
       catalogRefresh: { enabled: false },

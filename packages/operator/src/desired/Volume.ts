@@ -1,6 +1,7 @@
 /** The agent's memory: one claim, whose volume outlives claim and namespace (Retain) until a confirmed deletion. Pure. */
 import type { CustomerId } from "@berth/domain/Ids"
 import { type SoldTierId, tiers } from "@berth/domain/Tiers"
+import { quantity } from "../Cluster/Quantity.ts"
 import type { Manifest } from "../Manifest.ts"
 import type { OperatorSettings } from "../Settings.ts"
 import { claimName, metadataOf, volumeAnnotation } from "./Names.ts"
@@ -19,7 +20,7 @@ export const claim = (
   settings: OperatorSettings,
   standing: StandingVolume,
 ): Manifest => {
-  const { volumeName, size } = standing
+  const { volumeName } = standing
   const metadata = metadataOf(customerId, claimName)
   return {
     apiVersion: "v1",
@@ -29,13 +30,18 @@ export const claim = (
       accessModes: ["ReadWriteOnce"],
       volumeMode: "Filesystem",
       storageClassName: settings.storageClass,
-      resources: { requests: { storage: claimSize(tiers[tier].resources.storage, size, settings.volumeExpansion) } },
+      resources: { requests: { storage: claimSize(tier, settings, standing) } },
       ...(volumeName === undefined ? {} : { volumeName }),
     },
   }
 }
 
-const gib = (quantity: string): number => Number(/^(\d+)Gi$/.exec(quantity)?.[1] ?? Number.NaN)
-
-const claimSize = (wanted: string, standing: string | undefined, canGrow: boolean): string =>
-  standing === undefined || (canGrow && gib(wanted) > gib(standing)) ? wanted : standing
+/** How large the claim is to be: the tier's size, unless what stands is larger or can't grow. */
+export const claimSize = (
+  tier: SoldTierId,
+  { volumeExpansion }: OperatorSettings,
+  { size: standing }: StandingVolume,
+): string => {
+  const wanted = tiers[tier].resources.storage
+  return standing === undefined || (volumeExpansion && quantity(wanted) > quantity(standing)) ? wanted : standing
+}

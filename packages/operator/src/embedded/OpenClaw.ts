@@ -1,11 +1,14 @@
 /**
  * What runs in the memory cluster's pods: a client that behaves towards Telegram and the token-proxy as OpenClaw does. It
- * knows nothing but its pod: Secret and ConfigMap as the operator built them. The conversation is kept while the pod lives.
+ * knows nothing but its pod: Secret and ConfigMap as the operator built them, and the volume that keeps the conversation.
  */
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
+import type { PodNode } from "../Cluster/Node.ts"
 import type { PodProcess, RunningPod } from "../Cluster/Pods.ts"
 import { complete, newTraceId } from "./OpenClaw/Completion.ts"
+import { openGateway } from "./OpenClaw/Gateway.ts"
+import { openMemory } from "./OpenClaw/Memory.ts"
 import { next } from "./OpenClaw/Outcome.ts"
 import { type PodConfig, readConfig } from "./OpenClaw/PodConfig.ts"
 import { type Message, requestBody } from "./OpenClaw/Prompt.ts"
@@ -50,22 +53,24 @@ const turn = Effect.fn("OpenClaw.turn")(function* (
 export const process = (options: OpenClawOptions): Effect.Effect<PodProcess, never, HttpClient.HttpClient> =>
   Effect.gen(function* () {
     const client = yield* HttpClient.HttpClient
-    return Effect.fnUntraced(function* (pod: RunningPod) {
+    return Effect.fnUntraced(function* (pod: RunningPod, node: PodNode) {
       const config = yield* readConfig(pod)
+      const channel = yield* openGateway(node, config)
       const apiRoot = config.apiRoot ?? options.telegramApiRoot ?? "https://api.telegram.org"
       const telegram = makeTelegram(client, apiRoot, config.botToken)
       const url = `${resolveHost(config.baseUrl, options.hosts)}/chat/completions`
       const allowed = new Set(config.allowFrom)
-      let conversation: ReadonlyArray<Message> = []
+      const memory = openMemory(pod)
       let offset = 0
 
       const hear = Effect.fnUntraced(function* ({ message }: Update) {
         if (message?.text === undefined || message.chat.type !== "private") return
         if (message.from === undefined || !allowed.has(String(message.from.id))) return
         yield* telegram.typing(message.chat.id).pipe(Effect.ignore)
-        const asked = [...conversation, { role: "user", content: message.text } satisfies Message].slice(-remembered)
+        const asked = [...memory.read(), { role: "user", content: message.text } satisfies Message].slice(-remembered)
         const { text, remember } = yield* turn(client, config, url, asked)
-        if (remember) conversation = [...asked, { role: "assistant", content: text }]
+        node.log(`[agent] answered a message with ${text.length} characters`)
+        if (remember) memory.write([...asked, { role: "assistant", content: text }])
         yield* telegram.say(message.chat.id, text)
       })
 
@@ -78,11 +83,7 @@ export const process = (options: OpenClawOptions): Effect.Effect<PodProcess, nev
         }
       }).pipe(Effect.forever)
 
-      yield* telegram.deleteWebhook.pipe(
-        Effect.andThen(listen),
-        Effect.catch(({ method }) => Effect.logDebug(`Telegram's ${method} failed; the pod tries again`)),
-        Effect.andThen(Effect.sleep("2 seconds")),
-        Effect.forever,
+      yield* channel.keep(telegram.getMe, telegram.deleteWebhook.pipe(Effect.andThen(listen))).pipe(
         // The client's own trace headers would replace OpenClaw's.
         Effect.provideService(HttpClient.TracerPropagationEnabled, false),
         Effect.forkScoped,

@@ -5,10 +5,12 @@
  */
 import { type KubeConfig, HttpMethod, RequestContext } from "@kubernetes/client-node"
 import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { ClusterUnavailable, Conflict, Expired, NotFound, Refused } from "../Cluster.ts"
+import * as Metrics from "../Metrics.ts"
 
 type Dispatcher = NonNullable<ReturnType<RequestContext["getDispatcher"]>>
 type Answer = Awaited<ReturnType<Dispatcher["request"]>>
@@ -19,13 +21,18 @@ export interface ApiRequest {
   readonly query?: Readonly<Record<string, string>>
   readonly contentType?: string
   readonly body?: unknown
+  /** Another server of the cluster that takes the same credentials: a kubelet. */
+  readonly origin?: string
   /** What the request is about, for errors. */
   readonly object: string
 }
 
 export type ApiError = Conflict | Refused | NotFound | Expired | ClusterUnavailable
 
-/** A request that hangs longer is given up; whether it happened is unknown, and sending it again is safe. */
+/** What is turned away because the server has too much to do was not carried out: it waits as long as it is told, if not for long. */
+const turnedAway = { tries: 3, mostSeconds: 2 } as const
+
+/** A request that gets no answer for so long is given up; whether it happened is unknown, and sending it again is safe. */
 const timeout = "10 seconds"
 /** The server sends a bookmark about once a minute, so a longer silence is a dead connection. */
 const silence = 150_000
@@ -41,7 +48,7 @@ const forbidden = (message: string): Refused["reason"] =>
     ? "Quota"
     : message.includes("violates PodSecurity")
       ? "PodSecurity"
-      : message.includes("because it is being terminated")
+      : /because it is being terminated|while custom resource definition is terminating/.test(message)
         ? "Terminating"
         : "Forbidden"
 
@@ -89,7 +96,17 @@ export const make = (config: KubeConfig) => {
     return credentials.headers
   }
 
-  const open = (request: ApiRequest, bodyTimeout: number) =>
+  const count = (request: ApiRequest, status: string) =>
+    Metric.update(
+      Metric.withAttributes(Metrics.requests, {
+        verb: request.query?.watch === undefined ? request.method : "WATCH",
+        kind: request.object.split(" ")[0] ?? "",
+        status,
+      }),
+      1,
+    )
+
+  const once = (request: ApiRequest, bodyTimeout: number) =>
     Effect.tryPromise({
       try: async (signal): Promise<Answer> => {
         const headers = await authenticate()
@@ -97,8 +114,8 @@ export const make = (config: KubeConfig) => {
           throw new Error("the kubeconfig names no server, or none whose certificate can be checked")
         const query = new URLSearchParams(request.query).toString()
         return await dispatcher.request({
-          origin: server.origin,
-          path: `${root}${request.path}${query === "" ? "" : `?${query}`}`,
+          origin: request.origin ?? server.origin,
+          path: `${request.origin === undefined ? root : ""}${request.path}${query === "" ? "" : `?${query}`}`,
           method: request.method,
           headers: {
             ...headers,
@@ -111,7 +128,20 @@ export const make = (config: KubeConfig) => {
         })
       },
       catch: (cause) => unreachable(request, cause),
-    })
+    }).pipe(
+      Effect.tap((answer) => count(request, String(answer.statusCode))),
+      Effect.tapError(() => count(request, "none")),
+    )
+
+  const open = Effect.fnUntraced(function* (request: ApiRequest, bodyTimeout: number) {
+    for (let tries = 1; ; tries++) {
+      const answer = yield* once(request, bodyTimeout)
+      const wait = Number(answer.headers["retry-after"] ?? Number.NaN)
+      if (answer.statusCode !== 429 || tries === turnedAway.tries || !(wait <= turnedAway.mostSeconds)) return answer
+      yield* Effect.promise(() => answer.body.dump())
+      yield* Effect.sleep(`${wait} seconds`)
+    }
+  })
 
   const unreachable = (request: ApiRequest, cause: unknown) =>
     new ClusterUnavailable({
@@ -130,38 +160,48 @@ export const make = (config: KubeConfig) => {
     return yield* Effect.fail(errorOf(answer.statusCode, body, request.object, `${request.method} ${request.object}`))
   })
 
-  return {
-    /** The answer's JSON. */
-    send: (request: ApiRequest): Effect.Effect<unknown, ApiError> =>
+  const inTime = <A, E>(request: ApiRequest, answer: Effect.Effect<A, E>) =>
+    Effect.timeoutOrElse(answer, {
+      duration: timeout,
+      orElse: () =>
+        Effect.fail(
+          new ClusterUnavailable({ operation: `${request.method} ${request.object}`, message: "no answer in 10 s" }),
+        ),
+    })
+
+  const text = (request: ApiRequest): Effect.Effect<string, ApiError> =>
+    inTime(
+      request,
       Effect.gen(function* () {
         const answer = yield* open(request, 10_000)
         yield* check(request, answer)
-        const body = yield* textOf(request, answer)
-        return yield* Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Unknown))(body).pipe(
+        return yield* textOf(request, answer)
+      }),
+    )
+
+  return {
+    /** The answer as it is. */
+    text,
+    /** The answer's JSON. */
+    send: (request: ApiRequest): Effect.Effect<unknown, ApiError> =>
+      Effect.flatMap(text(request), (body) =>
+        Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Unknown))(body).pipe(
           Effect.mapError((cause) => unreachable(request, cause)),
-        )
-      }).pipe(
-        Effect.timeoutOrElse({
-          duration: timeout,
-          orElse: () =>
-            Effect.fail(
-              new ClusterUnavailable({
-                operation: `${request.method} ${request.object}`,
-                message: "no answer in 10 s",
-              }),
-            ),
-        }),
+        ),
       ),
-    /** The answer's lines as they come, until the server closes it. */
+    /** The answer's lines as they come, until the server closes it. A watch is answered at once, if only by its headers. */
     lines: (request: ApiRequest): Stream.Stream<string, ApiError> =>
       Stream.unwrap(
         Effect.gen(function* () {
-          const answer = yield* Effect.acquireRelease(open(request, silence), (one) =>
-            Effect.sync(() => {
-              // Destroying a body that is still coming is reported on the body itself.
-              one.body.on("error", () => {})
-              one.body.destroy()
-            }),
+          const answer = yield* Effect.acquireRelease(
+            inTime(request, open(request, silence)),
+            (one) =>
+              Effect.sync(() => {
+                // Destroying a body that is still coming is reported on the body itself.
+                one.body.on("error", () => {})
+                one.body.destroy()
+              }),
+            { interruptible: true },
           )
           yield* check(request, answer)
           return Stream.fromAsyncIterable<Uint8Array, ApiError>(answer.body, (cause) =>

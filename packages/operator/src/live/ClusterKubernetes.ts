@@ -15,8 +15,10 @@ import {
   ClusterUnavailable,
   type Expired,
   fieldManager,
+  type LogError,
   type ReadError,
   type Selector,
+  type VolumeUsage,
   type WatchEvent,
   whole,
 } from "../Cluster.ts"
@@ -34,6 +36,36 @@ const labelSelector = (labels: Selector["labels"]): Record<string, string> =>
           .map(([key, value]) => (value === "" ? key : `${key}=${value}`))
           .join(","),
       }
+
+/** The kubelet's own port. The API server's way to it would take a right with which one can run programs in any pod. */
+const kubeletPort = 10_250
+/** Bytes of a log that are read at most. Nodes cut lines at 16 KiB, so that 60 of them fit. */
+const mostLogBytes = 1_048_576
+
+const Summary = Schema.Struct({
+  pods: Schema.Array(
+    Schema.Struct({
+      volume: Schema.optionalKey(
+        Schema.Array(
+          Schema.Struct({
+            pvcRef: Schema.optionalKey(Schema.Struct({ name: Schema.String, namespace: Schema.String })),
+            usedBytes: Schema.optionalKey(Schema.Number),
+            capacityBytes: Schema.optionalKey(Schema.Number),
+          }),
+        ),
+      ),
+    }),
+  ),
+})
+
+const usages = ({ pods }: typeof Summary.Type): ReadonlyArray<VolumeUsage> =>
+  pods.flatMap(({ volume = [] }) =>
+    volume.flatMap(({ pvcRef, usedBytes, capacityBytes }) =>
+      pvcRef === undefined || usedBytes === undefined || capacityBytes === undefined
+        ? []
+        : [{ namespace: pvcRef.namespace, claim: pvcRef.name, used: usedBytes, capacity: capacityBytes }],
+    ),
+  )
 
 /** Items of a list come without their kind. */
 const typed = (kind: KindName, item: unknown): Stored => {
@@ -55,7 +87,7 @@ const written = (error: ApiError): Effect.Effect<never, ApplyError> =>
 const Line = Schema.fromJsonString(
   Schema.Struct({
     type: Schema.Literals(["ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"]),
-    object: Schema.Record(Schema.String, Schema.Unknown),
+    object: Schema.Unknown,
   }),
 )
 
@@ -67,7 +99,7 @@ const makeCluster = (transport: ApiTransport): Cluster["Service"] => {
       Effect.catch(written),
     )
 
-  const connect = (kind: KindName, selector: Selector, since: { place: string }) =>
+  const connect = (kind: KindName, selector: Selector, since: { place: string }, sign: () => void) =>
     transport
       .lines({
         method: "GET",
@@ -89,7 +121,10 @@ const makeCluster = (transport: ApiTransport): Cluster["Service"] => {
         ),
         Stream.mapEffect(({ type, object }) => {
           if (type === "ERROR")
-            return Effect.fail(errorOf(Number(object.code ?? 500), JSON.stringify(object), kind, `watch ${kind}`))
+            return Effect.fail(
+              errorOf(Number(at(object, "code") ?? 500), JSON.stringify(object), kind, `watch ${kind}`),
+            )
+          sign()
           since.place = String(at(object, "metadata", "resourceVersion"))
           return Effect.succeed(type === "BOOKMARK" ? [] : [{ type, object: typed(kind, object) } satisfies WatchEvent])
         }),
@@ -154,18 +189,60 @@ const makeCluster = (transport: ApiTransport): Cluster["Service"] => {
     merge: Effect.fn("Cluster.merge")(function* (ref, change) {
       return yield* patch(ref, objectPath(ref), "application/merge-patch+json", change, { fieldManager })
     }),
-    patchStatus: Effect.fn("Cluster.patchStatus")(function* (name, status) {
+    patchStatus: Effect.fn("Cluster.patchStatus")(function* (name, status, place) {
       const ref = { kind: "Agent", name }
-      const body = { apiVersion: kinds.Agent.apiVersion, kind: "Agent", metadata: { name }, status }
+      const metadata = { name, ...(place === undefined ? {} : { resourceVersion: place }) }
+      const body = { apiVersion: kinds.Agent.apiVersion, kind: "Agent", metadata, status }
       return yield* patch(ref, `${objectPath(ref)}/status`, "application/apply-patch+yaml", body, {
         fieldManager,
         force: "true",
       })
     }),
-    watch: (kind, selector, since) =>
+    logs: Effect.fn("Cluster.logs")(function* ({ namespace, name }, { container, lines, previous }) {
+      // What is cut at the limit are the newest lines, so rather fewer lines are asked for.
+      for (let tail = lines; ; tail = Math.ceil(tail / 4)) {
+        const text: string = yield* transport
+          .text({
+            method: "GET",
+            path: `${objectPath({ kind: "Pod", namespace, name })}/log`,
+            query: {
+              container,
+              tailLines: String(tail),
+              limitBytes: String(mostLogBytes),
+              timestamps: "true",
+              ...(previous ? { previous: "true" } : {}),
+            },
+            object: `Pod ${namespace}/${name}`,
+          })
+          .pipe(
+            Effect.catch((error): Effect.Effect<never, LogError> =>
+              error._tag === "NotFound" ? Effect.fail(error) : unexpected(`log of ${namespace}/${name}`)(error),
+            ),
+          )
+        if (Buffer.byteLength(text) < mostLogBytes || tail === 1) return text
+      }
+    }),
+    volumes: Effect.fn("Cluster.volumes")(function* (hostIp) {
+      const operation = `volumes of node ${hostIp}`
+      const host = hostIp.includes(":") ? `[${hostIp}]` : hostIp
+      const answer = yield* send({
+        method: "GET",
+        origin: `https://${host}:${kubeletPort}`,
+        path: "/stats/summary",
+        object: "Node",
+      }).pipe(Effect.catch(unexpected(operation)))
+      return usages(
+        yield* Schema.decodeUnknownEffect(Summary)(answer).pipe(
+          Effect.mapError(() => new ClusterUnavailable({ operation, message: "an answer that can't be read" })),
+        ),
+      )
+    }),
+    watch: (kind, selector, since, sign = () => {}) =>
       Stream.suspend(() => {
         const progress = { place: since }
-        return Stream.suspend(() => connect(kind, selector, progress)).pipe(Stream.forever)
+        // A server that closes at once is not asked again at once.
+        const pause = Stream.fromEffectDrain(Effect.sleep("100 millis"))
+        return Stream.suspend(() => connect(kind, selector, progress, sign)).pipe(Stream.concat(pause), Stream.forever)
       }),
   })
 }

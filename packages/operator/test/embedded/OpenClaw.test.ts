@@ -6,18 +6,21 @@ import { Opener, Sealer } from "@berth/domain/Seal"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import type { Cluster } from "../../src/Cluster.ts"
+import { Cluster } from "../../src/Cluster.ts"
+import { BotTokens } from "../../src/BotTokens.ts"
 import { layerMemory } from "../../src/Cluster/Memory.ts"
 import { process as openClaw } from "../../src/embedded/OpenClaw.ts"
 import { next } from "../../src/embedded/OpenClaw/Outcome.ts"
 import { Lead } from "../../src/Lead.ts"
 import { at } from "../../src/Manifest.ts"
 import * as Operator from "../../src/Operator.ts"
+import { PodHttp } from "../../src/PodHttp.ts"
 import { Settings } from "../../src/Settings.ts"
 import { fakeProxy, fakeTelegram, type ProxyAnswer } from "../FakeServers.ts"
-import { agentOf, ada, configured, identity, pushJob, recipient, secretValues } from "../World.ts"
+import { agentOf, ada, configured, exporting, identity, pushJob, recipient, secretValues } from "../World.ts"
 
 const owner = 4242
 const stranger = 666
@@ -32,11 +35,19 @@ const eventually = Effect.fn(function* <A>(what: string, check: () => A | undefi
   return yield* Effect.die(new Error(`never: ${what}`))
 })
 
+const eventuallyIs = Effect.fn(function* <E, R>(what: string, check: Effect.Effect<boolean, E, R>) {
+  for (let tries = 0; tries < 1_000; tries++) {
+    if (yield* check) return
+    yield* Effect.sleep("20 millis")
+  }
+  return yield* Effect.die(new Error(`never: ${what}`))
+})
+
 type Fakes = Effect.Success<typeof fakeTelegram> & { readonly proxy: Effect.Success<ReturnType<typeof fakeProxy>> }
 
 const withAgent = <E>(
   script: ReadonlyArray<ProxyAnswer>,
-  body: (fakes: Fakes) => Effect.Effect<void, E, JobQueue | Sealer | Cluster | Scope.Scope>,
+  body: (fakes: Fakes) => Effect.Effect<void, E, JobQueue | Sealer | Cluster | PodHttp | Scope.Scope>,
 ) =>
   Effect.gen(function* () {
     const telegram = yield* fakeTelegram
@@ -53,6 +64,8 @@ const withAgent = <E>(
           Sealer.layer(recipient),
           Opener.layer(Redacted.make(identity)),
           Settings.layerOf({ telegramApiRoot: telegram.origin }),
+          exporting(),
+          BotTokens.layer(telegram.origin).pipe(Layer.provide(FetchHttpClient.layer)),
           Lead.layerMemory,
           configured,
         ),
@@ -95,7 +108,7 @@ describe("the OpenClaw of the memory cluster", () => {
     ),
   )
 
-  it.live("remembers the conversation while its pod lives, and a stranger gets no reply and costs no call", () =>
+  it.live("remembers the conversation, and a stranger gets no reply and costs no call", () =>
     withAgent([], (fakes) =>
       Effect.gen(function* () {
         fakes.say(owner, "one")
@@ -106,6 +119,54 @@ describe("the OpenClaw of the memory cluster", () => {
         assert.deepStrictEqual(texts(fakes), ["seen 2 messages", "seen 4 messages"])
         assert.strictEqual(fakes.proxy.asked.length, 2)
         assert.isTrue(fakes.sent.every(({ chat_id }) => chat_id === owner))
+      }),
+    ),
+  )
+
+  it.live("says what is wrong when Telegram rejects its token, in its log and to who bears the gateway's token", () =>
+    withAgent([], (fakes) =>
+      Effect.gen(function* () {
+        const cluster = yield* Cluster
+        const http = yield* PodHttp
+        const pod = Effect.map(cluster.list("Pod", { namespace: "customer-ada" }), ({ items }) => items[0])
+        yield* eventuallyIs(
+          "a pod",
+          Effect.map(pod, (one) => at(one, "status", "podIP") !== undefined),
+        )
+        const ip = yield* Effect.map(pod, (one) => String(at(one, "status", "podIP")))
+        const ask = (bearer?: string) =>
+          http.get({
+            ip,
+            port: 18_789,
+            path: "/readyz",
+            ...(bearer === undefined ? {} : { bearer: Redacted.make(bearer) }),
+          })
+        assert.deepStrictEqual(yield* ask(), { status: 200, body: '{"ready":true}' })
+        fakes.mood.status = 401
+        yield* eventuallyIs(
+          "rejected",
+          Effect.map(ask(), ({ status }) => status === 503),
+        )
+        assert.deepStrictEqual(yield* ask(), { status: 503, body: '{"ready":false}' })
+        assert.deepStrictEqual(yield* ask("wrong"), { status: 503, body: '{"ready":false}' })
+        assert.deepStrictEqual(JSON.parse((yield* ask(secretValues.gatewayToken)).body), {
+          ready: false,
+          failing: ["telegram"],
+        })
+        const agent = yield* eventuallyIs(
+          "the condition",
+          Effect.map(agentOf(ada), (found) =>
+            JSON.stringify(Option.getOrUndefined(found)).includes("BotTokenRejected"),
+          ),
+        ).pipe(Effect.andThen(agentOf(ada)))
+        assert.strictEqual(at(Option.getOrThrow(agent).status, "phase"), "active")
+        const name = String((yield* pod)?.metadata.name)
+        const log = yield* cluster.logs(
+          { namespace: "customer-ada", name },
+          { container: "openclaw", lines: 20, previous: false },
+        )
+        assert.match(log, /Telegram bot token unauthorized/)
+        assert.notInclude(log, secretValues.botToken)
       }),
     ),
   )
@@ -146,7 +207,7 @@ describe("the OpenClaw of the memory cluster", () => {
     ),
   )
 
-  it.live("goes silent when suspended", () =>
+  it.live("goes silent when suspended, and remembers the conversation when it is resumed", () =>
     withAgent([], (fakes) =>
       Effect.gen(function* () {
         fakes.say(owner, "hello")
@@ -163,6 +224,9 @@ describe("the OpenClaw of the memory cluster", () => {
         yield* Effect.sleep("300 millis")
         assert.strictEqual(fakes.calls.length, before)
         assert.strictEqual(fakes.sent.length, 1)
+        yield* pushJob({ generation: 3, reason: "resume" })
+        yield* eventually("the answer to what came meanwhile", () => fakes.sent.length === 2)
+        assert.deepStrictEqual(texts(fakes), ["seen 2 messages", "seen 4 messages"])
       }),
     ),
   )

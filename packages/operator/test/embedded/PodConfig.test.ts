@@ -20,7 +20,11 @@ const read = (config: object, environment: Record<string, string> = env) =>
       namespace: "customer-ada",
       name: "openclaw",
       labels: {},
+      image: "a",
+      command: [],
       env: environment,
+      volumes: {},
+      ends: false,
       files: { "/config/openclaw.json": JSON.stringify(config) },
     }),
   )

@@ -8,6 +8,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
+import { TestClock } from "effect/testing"
 import { Cluster } from "../../src/Cluster.ts"
 import { networkPolicy } from "../../src/desired/NetworkPolicy.ts"
 import { layerOf } from "../../src/live/ClusterKubernetes.ts"
@@ -130,6 +131,32 @@ describe("apply", () => {
       ),
     )
 
+  it.live("waits as long as it is told when the server has too much to do, and gives up after three tries", () => {
+    const answers = (busy: number) => {
+      let times = 0
+      return (asked: Asked, response: ServerResponse) => {
+        if (++times > busy) return json(response, 200, stored(JSON.parse(asked.body) as Manifest))
+        response.setHeader("retry-after", "0")
+        return failure(429, "too many requests")(asked, response)
+      }
+    }
+    return Effect.gen(function* () {
+      yield* against(answers(2), (cluster, asked) =>
+        Effect.gen(function* () {
+          yield* cluster.apply(map)
+          assert.strictEqual(asked.length, 3)
+        }),
+      )
+      yield* against(answers(3), (cluster, asked) =>
+        Effect.gen(function* () {
+          const result = yield* Effect.result(cluster.apply(map))
+          assert.isTrue(Result.isFailure(result) && result.failure._tag === "ClusterUnavailable")
+          assert.strictEqual(asked.length, 3)
+        }),
+      )
+    })
+  })
+
   it.live("says that the cluster is away when nobody listens, without a token in the error", () =>
     Effect.gen(function* () {
       const config = new KubeConfig()
@@ -237,7 +264,9 @@ describe("watch", () => {
       },
       (cluster, asked) =>
         Effect.gen(function* () {
-          const events = yield* cluster.watch("Pod", {}, "10").pipe(Stream.take(2), Stream.runCollect)
+          let signs = 0
+          const events = yield* cluster.watch("Pod", {}, "10", () => signs++).pipe(Stream.take(2), Stream.runCollect)
+          assert.strictEqual(signs, 3, "a bookmark is a sign of the server too")
           assert.deepStrictEqual(
             [...events].map(({ type, object }) => `${type} ${object.metadata.name}`),
             ["ADDED ä", "DELETED b"],
@@ -269,6 +298,34 @@ describe("watch", () => {
         )
     }),
   )
+
+  it.effect("gives up a server that does not answer at all, after 10 s or as soon as it is no longer wanted", () => {
+    let open = 0
+    return against(
+      (_, response) => {
+        open++
+        response.on("close", () => open--)
+      },
+      (cluster) =>
+        Effect.gen(function* () {
+          const reaches = (count: number) =>
+            Effect.promise(async () => {
+              while (open !== count) await new Promise((resolve) => setTimeout(resolve, 5))
+            })
+          const waits = cluster.watch("Pod", {}, "1").pipe(Stream.runDrain, Effect.result, Effect.forkChild)
+          const first = yield* waits
+          yield* reaches(1)
+          yield* TestClock.adjust("10 seconds")
+          const result = yield* Fiber.join(first)
+          assert.isTrue(Result.isFailure(result) && result.failure._tag === "ClusterUnavailable")
+          yield* reaches(0)
+          const second = yield* waits
+          yield* reaches(1)
+          yield* Fiber.interrupt(second)
+          yield* reaches(0)
+        }),
+    )
+  })
 
   it.live("hangs up when it is no longer wanted", () => {
     let closed = false

@@ -47,6 +47,7 @@ export interface PodConfig {
   readonly baseUrl: string
   readonly proxyToken: Redacted.Redacted<string>
   readonly botToken: Redacted.Redacted<string>
+  readonly gatewayToken: Redacted.Redacted<string>
   readonly allowFrom: ReadonlyArray<string>
   readonly apiRoot: string | undefined
 }
@@ -70,13 +71,13 @@ export const readConfig = Effect.fn("OpenClaw.readConfig")(function* (pod: Runni
       ? Effect.fail(broken(`${id} is not set`))
       : Effect.succeed(Redacted.make(value))
   }
-  yield* secret(config.gateway.auth.token)
   return {
     model: model.id,
     maxTokens: model.maxTokens,
     baseUrl: provider.baseUrl,
     proxyToken: yield* secret(provider.apiKey),
     botToken: yield* secret(config.channels.telegram.botToken),
+    gatewayToken: yield* secret(config.gateway.auth.token),
     allowFrom: config.channels.telegram.allowFrom,
     apiRoot: config.channels.telegram.apiRoot,
   } satisfies PodConfig as PodConfig

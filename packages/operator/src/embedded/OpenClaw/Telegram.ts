@@ -22,8 +22,11 @@ export type Update = typeof Update.Type
 const Answered = Schema.Struct({ ok: Schema.Boolean, result: Schema.optionalKey(Schema.Unknown) })
 const Updates = Schema.Struct({ ok: Schema.Literal(true), result: Schema.Array(Update) })
 
-/** A call failed or was answered with an error. Says which call, never with what. */
-export class TelegramFailed extends Schema.TaggedError<TelegramFailed>()("TelegramFailed", { method: Schema.String }) {}
+/** A call failed or was answered with an error. Says which call and the HTTP status, 0 without one; never with what. */
+export class TelegramFailed extends Schema.TaggedError<TelegramFailed>()("TelegramFailed", {
+  method: Schema.String,
+  status: Schema.Int,
+}) {}
 
 /** Longest text of one message. */
 const longest = 4_096
@@ -38,8 +41,12 @@ export const make = (client: HttpClient.HttpClient, apiRoot: string, token: Reda
     HttpClientRequest.post(`${apiRoot}/bot${Redacted.value(token)}/${method}`).pipe(
       HttpClientRequest.bodyJsonUnsafe(body),
       client.execute,
-      Effect.flatMap(HttpClientResponse.schemaBodyJson(answer)),
-      Effect.mapError(() => new TelegramFailed({ method })),
+      Effect.mapError(() => new TelegramFailed({ method, status: 0 })),
+      Effect.flatMap((response) =>
+        HttpClientResponse.schemaBodyJson(answer)(response).pipe(
+          Effect.mapError(() => new TelegramFailed({ method, status: response.status })),
+        ),
+      ),
     )
   return {
     getMe: call("getMe", {}, Answered),
