@@ -21,7 +21,8 @@ export type Progress = boolean
 
 const drainLimit = "20 seconds"
 
-const backoffMillis = (failures: number): number => Math.min(30_000, 250 * 2 ** Math.min(failures, 10))
+const backoffMillis = (failures: number, longest: number): number =>
+  Math.min(longest, 250 * 2 ** Math.min(failures, 10))
 
 /** A bug is told whole; an expected failure in a line, because an outage repeats it many times. */
 const told = (cause: Cause.Cause<unknown>): unknown => {
@@ -32,11 +33,12 @@ const told = (cause: Cause.Cause<unknown>): unknown => {
   return [_tag, operation, message].filter((part) => part !== undefined && part !== "").join(": ")
 }
 
-/** `step` is run again at once if it made progress, else after `idleMillis`. */
+/** `step` is run again at once if it made progress, else after `idleMillis`; after failures `longestMillis` at most. */
 export const layer = <E, R>(
   name: string,
   step: Effect.Effect<Progress, E, R>,
   idleMillis: number,
+  longestMillis = 30_000,
 ): Layer.Layer<never, never, R> =>
   Layer.effectDiscard(
     Effect.gen(function* () {
@@ -52,7 +54,7 @@ export const layer = <E, R>(
             continue
           }
           yield* Effect.logWarning(`${name} failed, trying again`, told(exit.cause))
-          yield* pause(backoffMillis(failures++) * (yield* Random.nextBetween(0.5, 1)))
+          yield* pause(backoffMillis(failures++, longestMillis) * (yield* Random.nextBetween(0.5, 1)))
         }
       })
       const fiber = yield* Effect.forkDetach(Effect.annotateLogs(loop, { worker: name }))

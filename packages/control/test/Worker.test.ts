@@ -104,6 +104,25 @@ describe("a worker", () => {
     }).pipe(Effect.provide(quiet)),
   )
 
+  it.effect("is back as soon as it must after failures, however many there were", () =>
+    Effect.gen(function* () {
+      let down = true
+      let since = 0
+      const step = Effect.suspend(() => {
+        if (down) return Effect.fail(new Broken("away"))
+        since++
+        return Effect.succeed(false)
+      })
+      const scope = yield* Scope.make()
+      yield* Layer.buildWithScope(Worker.layer("test", step, 500, 1_000), scope)
+      for (let second = 0; second < 120; second++) yield* TestClock.adjust("1 second")
+      down = false
+      yield* TestClock.adjust("1 second")
+      assert.isAtLeast(since, 1)
+      yield* Scope.close(scope, Exit.void)
+    }).pipe(Effect.provide(quiet)),
+  )
+
   it.effect("ends when it is closed in the middle of a step that does not finish", () =>
     Effect.gen(function* () {
       let begun = 0

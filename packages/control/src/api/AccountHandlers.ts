@@ -8,9 +8,15 @@ import { HttpApiBuilder } from "effect/http-api"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { SqlClient } from "effect/sql/SqlClient"
+import type { Allowances } from "../billing/Allowances.ts"
+import type { Audit } from "../billing/Audit.ts"
+import * as DailyCap from "../billing/DailyCap.ts"
 import { Orders } from "../billing/Orders.ts"
 import { summarize } from "./AgentSummary.ts"
-import { NotFound, PublicApi, StoreUnavailable } from "./Api.ts"
+import { ExportLinks } from "../exports/ExportLinks.ts"
+import { Exports } from "../exports/Exports.ts"
+import * as AgentRequests from "../provision/AgentRequests.ts"
+import { AgentView, Conflict, NotFound, PublicApi, Rejected, StoreUnavailable } from "./Api.ts"
 import { CurrentAccount } from "./Session.ts"
 import { Site } from "./Site.ts"
 import { UsageReport } from "./UsageReport.ts"
@@ -20,6 +26,7 @@ const AgentRow = Schema.Struct({
   phase: Phase,
   steps: Schema.Array(Schema.Struct({ step: Step, at: Schema.Int })),
   failure: Schema.NullOr(Schema.Struct({ reason: Schema.String, message: Schema.String, retriable: Schema.Boolean })),
+  troubles: AgentView.fields.troubles,
 })
 const decodeAgent = Schema.decodeUnknownEffect(AgentRow)
 
@@ -31,14 +38,17 @@ export const accountHandlers = HttpApiBuilder.group(
     const orders = yield* Orders
     const site = yield* Site
     const report = yield* UsageReport
+    const exports = yield* Exports
+    const links = yield* ExportLinks
+    const services = yield* Effect.context<SqlClient | Allowances | Audit>()
     return group.handleAll({
       agent: Effect.fn("Account.agent")(function* () {
         const { id } = yield* CurrentAccount
         const rows = yield* Effect.orDie(
-          sql`SELECT desired, phase, steps, failure FROM agents WHERE customer_id = ${id}`,
+          sql`SELECT desired, phase, steps, failure, troubles FROM agents WHERE customer_id = ${id}`,
         )
         if (rows[0] === undefined) return yield* new NotFound({ message: "You have no agent yet." })
-        const { desired, failure, phase, steps } = yield* Effect.orDie(decodeAgent(rows[0]))
+        const { desired, failure, phase, steps, troubles } = yield* Effect.orDie(decodeAgent(rows[0]))
         const { botUsername } = desired.telegram
         return {
           customerId: id,
@@ -52,7 +62,30 @@ export const accountHandlers = HttpApiBuilder.group(
           suspended: desired.suspended,
           steps,
           failure,
+          export: Option.match(yield* Effect.orDie(exports.latest(id)), {
+            onNone: () => null,
+            onSome: (one) => ({ url: links.urlOf(one), size: one.size, expiresAt: one.expiresAt }),
+          }),
+          troubles,
         }
+      }),
+      deletion: Effect.fn("Account.deletion")(function* ({ payload: { confirm } }) {
+        const { id } = yield* CurrentAccount
+        const rows = yield* Effect.orDie(
+          sql`SELECT desired, phase, steps, failure, troubles FROM agents WHERE customer_id = ${id}`,
+        )
+        if (rows[0] === undefined) return yield* new NotFound({ message: "You have no agent yet." })
+        const { desired } = yield* Effect.orDie(decodeAgent(rows[0]))
+        if (desired.deletion !== undefined)
+          return yield* new Conflict({ message: "Your agent is being deleted already." })
+        const { botUsername } = desired.telegram
+        if (confirm.trim().replace(/^@/, "").toLowerCase() !== botUsername.toLowerCase())
+          return yield* new Rejected({ message: `To delete your agent, type its name: ${botUsername}` })
+        yield* AgentRequests.ask(id, "delete", "customer", "asked for on the page").pipe(
+          Effect.provideContext(services),
+          Effect.orDie,
+        )
+        return {}
       }),
       usage: Effect.fn("Account.usage")(function* () {
         const { id } = yield* CurrentAccount
@@ -70,6 +103,14 @@ export const accountHandlers = HttpApiBuilder.group(
           onNone: () => Effect.fail(new NotFound({ message: "You have no allowance yet." })),
           onSome: Effect.succeed,
         })
+      }),
+      dailyCap: Effect.fn("Account.dailyCap")(function* ({ payload: { cap } }) {
+        const { id } = yield* CurrentAccount
+        yield* DailyCap.set(id, cap).pipe(
+          Effect.provideContext(services),
+          Effect.catchTag("SqlError", (error) => Effect.die(error)),
+        )
+        return { cap }
       }),
       order: Effect.fn("Account.order")(function* ({ params }) {
         const { id } = yield* CurrentAccount

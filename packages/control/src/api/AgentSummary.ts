@@ -31,7 +31,7 @@ export const summarize = (
         failure?.retriable === false ? "We look into it." : "It is being tried again."
       }`
     case "deprovisioning":
-      return "Your agent and its data are being deleted."
+      return "Your agent is stopped. Its data is exported for you, then all of it is deleted."
     case "deleted":
       return "Your agent and its data are deleted."
   }

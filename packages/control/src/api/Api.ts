@@ -7,6 +7,7 @@ import { Phase, Step, SuspensionReason } from "@berth/domain/Lifecycle"
 import { ModelId, SoldTierId } from "@berth/domain/Tiers"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import * as Schema from "effect/Schema"
+import { InspectionGroup, StaffInspectionGroup } from "./InspectionApi.ts"
 import { Conversation, Message } from "./Messages.ts"
 import { AdminOnly, Authenticated, Forbidden } from "./Session.ts"
 
@@ -70,6 +71,16 @@ export const OrderView = Schema.Struct({
   checkoutUrl: Schema.NullOr(Schema.String),
 })
 
+/** What can be fetched of an agent that was deleted. */
+const ExportView = Schema.Struct({
+  /** A link that needs no login; whoever has it can fetch the data. */
+  url: Schema.String,
+  /** Bytes. */
+  size: Schema.Int,
+  /** Epoch ms. */
+  expiresAt: Schema.Int,
+})
+
 export const AgentView = Schema.Struct({
   customerId: CustomerId,
   tier: SoldTierId,
@@ -83,17 +94,35 @@ export const AgentView = Schema.Struct({
   suspended: Schema.Array(SuspensionReason),
   steps: Schema.Array(Schema.Struct({ step: Step, at: Schema.Int })),
   failure: Schema.NullOr(Schema.Struct({ reason: Schema.String, message: Schema.String, retriable: Schema.Boolean })),
+  export: Schema.NullOr(ExportView),
+  /** What is wrong although it runs, and what to do about it; `since` is epoch ms. */
+  troubles: Schema.Array(
+    Schema.Struct({
+      reason: Schema.String,
+      message: Schema.String,
+      /** Only you can mend it. */
+      needsOwner: Schema.Boolean,
+      since: Schema.Int,
+    }),
+  ),
 })
 
-const Day = Schema.Struct({
-  /** UTC, YYYY-MM-DD. */
-  day: Schema.String,
+const sums = {
   prompt: Schema.Int,
   cached: Schema.Int,
   completion: Schema.Int,
   charged: Schema.Int,
+  /** What of `charged` the agent used by itself, for heartbeat and cron. */
+  background: Schema.Int,
   requests: Schema.Int,
-})
+}
+
+/** UTC, YYYY-MM-DD. */
+const Day = Schema.Struct({ day: Schema.String, ...sums })
+const Model = Schema.Struct({ model: Schema.String, ...sums })
+
+/** Charged tokens that may be used in one UTC day; null for no such cap. */
+const DailyCap = Schema.Struct({ cap: Schema.NullOr(Schema.Int) })
 
 export const UsageView = Schema.Struct({
   headline: Schema.String,
@@ -103,7 +132,16 @@ export const UsageView = Schema.Struct({
   /** Epoch ms. */
   resetsAt: Schema.Int,
   paused: Schema.Boolean,
+  /** The running UTC day, what was charged in it, and the cap that holds. */
+  today: Schema.Struct({ used: Schema.Int, resetsAt: Schema.Int, ...DailyCap.fields }),
+  /** The least that a daily cap can be. */
+  leastDailyCap: Schema.Int,
+  /** What the agent used by itself in this period, of the most that it may. */
+  background: Schema.Struct({ used: Schema.Int, cap: Schema.Int }),
+  /** The last 30 days with usage, oldest first. */
   days: Schema.Array(Day),
+  /** This period's usage by model, the most charged first. */
+  models: Schema.Array(Model),
   /** The newest calls, newest first, at most 20. */
   recent: Schema.Array(
     Schema.Struct({
@@ -113,6 +151,7 @@ export const UsageView = Schema.Struct({
       cached: Schema.Int,
       completion: Schema.Int,
       charged: Schema.Int,
+      background: Schema.Boolean,
       estimated: Schema.Boolean,
     }),
   ),
@@ -122,6 +161,21 @@ export class AccountGroup extends HttpApiGroup.make("account")
   .add(
     HttpApiEndpoint.get("agent", "/agent", { success: AgentView, error: NotFound }),
     HttpApiEndpoint.get("usage", "/usage", { success: UsageView, error: [NotFound, StoreUnavailable] }),
+    /** Holds within about a second, until it is set to null. */
+    HttpApiEndpoint.put("dailyCap", "/agent/daily-cap", {
+      payload: DailyCap,
+      success: DailyCap,
+      error: [NotFound, Rejected],
+    }),
+    /**
+     * Ends the subscription, exports the agent's data and deletes the agent. `confirm` is the bot's name: there is no way
+     * back. Accepted, it takes a few minutes; the mail with the export comes before anything is deleted.
+     */
+    HttpApiEndpoint.post("deletion", "/agent/deletion", {
+      payload: Schema.Struct({ confirm: Schema.String }),
+      success: Schema.Struct({}).annotate({ httpApiStatus: 202 }),
+      error: [NotFound, Conflict, Rejected],
+    }),
     HttpApiEndpoint.get("order", "/orders/:id", {
       params: { id: Schema.String },
       success: OrderView,
@@ -176,12 +230,19 @@ export class AdminGroup extends HttpApiGroup.make("admin")
 export class PublicApi extends HttpApi.make("berth")
   .add(SessionGroup)
   .add(AccountGroup)
+  .add(InspectionGroup)
   .add(ChatGroup)
   .add(AdminGroup)
+  .add(StaffInspectionGroup)
   .annotateMerge(OpenApi.annotations({ title: "Berth", version: "1", description: "Hosted OpenClaw agents." })) {}
 
 /** What the api service serves by itself. */
-export class CustomerApi extends HttpApi.make("berth").add(SessionGroup).add(AccountGroup).add(AdminGroup) {}
+export class CustomerApi extends HttpApi.make("berth")
+  .add(SessionGroup)
+  .add(AccountGroup)
+  .add(InspectionGroup)
+  .add(AdminGroup)
+  .add(StaffInspectionGroup) {}
 
 /** What the onboarding service serves by itself. */
 export class ChatApi extends HttpApi.make("berth").add(ChatGroup) {}

@@ -7,7 +7,11 @@ import { HttpRouter, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder, HttpApiScalar, OpenApi } from "effect/http-api"
 import * as Layer from "effect/Layer"
 import { SqlClient } from "effect/sql/SqlClient"
+import { Allowances } from "../billing/Allowances.ts"
+import { Audit } from "../billing/Audit.ts"
 import { Orders } from "../billing/Orders.ts"
+import * as ExportDownload from "../exports/ExportDownload.ts"
+import { Exports } from "../exports/Exports.ts"
 import { CustomerEvents } from "../notify/CustomerEvents.ts"
 import { accountHandlers, adminHandlers } from "./AccountHandlers.ts"
 import { CustomerApi, PublicApi } from "./Api.ts"
@@ -15,6 +19,7 @@ import { adminOnly, authenticated } from "./Authentication.ts"
 import { Caller } from "./Caller.ts"
 import * as EventSocket from "./EventSocket.ts"
 import { guards } from "./Guards.ts"
+import { inspectionHandlers, staffInspectionHandlers } from "./InspectionHandlers.ts"
 import { sessionHandlers } from "./SessionHandlers.ts"
 import { Sessions } from "./Sessions.ts"
 import { UsageReport } from "./UsageReport.ts"
@@ -32,13 +37,21 @@ const docs = Layer.mergeAll(
 )
 
 const customerApi = HttpApiBuilder.layer(CustomerApi).pipe(
-  Layer.provide([sessionHandlers, accountHandlers, adminHandlers]),
+  Layer.provide([sessionHandlers, accountHandlers, inspectionHandlers, adminHandlers, staffInspectionHandlers]),
   Layer.provide([authenticated, adminOnly]),
 )
 
-/** Needs SqlClient, CustomerBus, Allowance, AllowanceSource, SecureRandom and Site. */
-export const routes = Layer.mergeAll(customerApi, EventSocket.routes, docs, guards).pipe(
-  Layer.provide([UsageReport.layer, Orders.layer, CustomerEvents.layer, callers]),
+/** Needs SqlClient, Work, CustomerBus, Allowance, AllowanceSource, SecureRandom, Site, ExportStore, ExportOpener, ExportLinks and AgentInspection. */
+export const routes = Layer.mergeAll(customerApi, EventSocket.routes, ExportDownload.routes, docs, guards).pipe(
+  Layer.provide([
+    UsageReport.layer,
+    Exports.layer,
+    Orders.layer,
+    Allowances.layer,
+    Audit.layer,
+    CustomerEvents.layer,
+    callers,
+  ]),
 )
 
 /** Ready while Postgres answers. */

@@ -29,20 +29,19 @@ export const sync = Effect.fn("AllowanceSync.sync")(function* (row: Taken) {
   for (let tries = 0; tries < 5; tries++) {
     const outcome = yield* allowance.apply(change)
     if (outcome === "applied" || outcome === "skipped") return yield* work.done(row.id)
-    if (outcome === "gap") yield* allowance.forget(customerId)
     yield* rebuild(customerId)
   }
   return yield* new Unsettled({ customerId })
 })
 
-/** Looks for customers whom Redis does not know and rebuilds them; how many. */
+/** Looks for customers whom Redis does not know, or knows as they were before it lost what came last, and rebuilds them; how many. */
 export const heal = Effect.gen(function* () {
   const allowance = yield* Allowance
   const source = yield* AllowanceSource
-  const missing = yield* allowance.absent(yield* source.customers)
-  const rebuilt = yield* Effect.forEach(missing, (customerId) => Effect.exit(rebuild(customerId)), { concurrency: 4 })
+  const outdated = yield* allowance.outdated(yield* source.customers)
+  const rebuilt = yield* Effect.forEach(outdated, (customerId) => Effect.exit(rebuild(customerId)), { concurrency: 4 })
   // One customer whose allowance can't be read keeps no other from theirs.
   for (const exit of rebuilt) if (Exit.isFailure(exit)) return yield* Effect.failCause(exit.cause)
-  if (missing.length > 0) yield* Effect.logInfo("Allowances rebuilt from Postgres", { customers: missing.length })
-  return missing.length
+  if (outdated.length > 0) yield* Effect.logInfo("Allowances rebuilt from Postgres", { customers: outdated.length })
+  return outdated.length
 }).pipe(Effect.withSpan("AllowanceSync.heal"))

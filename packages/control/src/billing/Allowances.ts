@@ -4,7 +4,7 @@
  */
 import { AllowanceChange } from "@berth/domain/Allowance"
 import type { CustomerId } from "@berth/domain/Ids"
-import type { TierId } from "@berth/domain/Tiers"
+import { type TierId, tiers } from "@berth/domain/Tiers"
 import { Work } from "@berth/domain/Work"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -13,7 +13,10 @@ import * as Schema from "effect/Schema"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 
-/** What stands in `allowances`, and what a change may set. Times are epoch ms, amounts charged tokens. */
+/**
+ * What stands in `allowances`, and what a change may set. Times are epoch ms, amounts charged tokens. What background turns
+ * may use is no choice: it follows the tier.
+ */
 export interface Standing {
   readonly tier: TierId
   readonly plan: number
@@ -23,6 +26,7 @@ export interface Standing {
   readonly serviceUntil: number
   readonly paused: boolean
   readonly blocked: boolean
+  readonly dailyCap: number | null
 }
 
 const encode = Schema.encodeUnknownEffect(AllowanceChange)
@@ -57,6 +61,7 @@ export class Allowances extends Context.Service<
             'terms', jsonb_build_object(
               'tier', a.tier, 'plan', a.plan, 'nextPlan', a.next_plan, 'anchor', a.anchor,
               'serviceUntil', a.service_until, 'paused', a.paused, 'blocked', a.blocked,
+              'dailyCap', a.daily_cap, 'backgroundCap', a.background_cap,
               'tokens', (SELECT coalesce(jsonb_agg(hash ORDER BY hash), '[]') FROM proxy_tokens t
                          WHERE t.customer_id = a.customer_id AND t.state = 'live'))) AS change
           FROM allowances a WHERE a.customer_id = ${customerId}`
@@ -70,13 +75,20 @@ export class Allowances extends Context.Service<
         yield* sql`
           UPDATE allowances SET rev = rev + 1, tier = ${next.tier}, plan = ${next.plan}, next_plan = ${next.nextPlan},
             packs = ${next.packs}, anchor = ${next.anchor}, service_until = ${next.serviceUntil},
-            paused = ${next.paused}, blocked = ${next.blocked}
+            paused = ${next.paused}, blocked = ${next.blocked}, daily_cap = ${next.dailyCap},
+            background_cap = ${tiers[next.tier].backgroundTokens}
           WHERE customer_id = ${customerId}`
+        // Once the period is closed, what settles late in it is held against the plan that it ended with.
+        yield* sql`
+          UPDATE allowance_periods SET plan = ${next.plan}
+          WHERE customer_id = ${customerId} AND plan <> ${next.plan}
+            AND number = (SELECT max(number) FROM allowance_periods WHERE customer_id = ${customerId})`
       })
 
       const standingOf = Effect.fn("Allowances.standingOf")(function* (customerId: CustomerId) {
         const rows = yield* sql<Standing>`
-          SELECT tier, plan, next_plan AS "nextPlan", packs, anchor, service_until AS "serviceUntil", paused, blocked
+          SELECT tier, plan, next_plan AS "nextPlan", packs, anchor, service_until AS "serviceUntil", paused, blocked,
+            daily_cap AS "dailyCap"
           FROM allowances WHERE customer_id = ${customerId} FOR UPDATE`
         return rows[0]
       })
@@ -84,9 +96,11 @@ export class Allowances extends Context.Service<
       return Allowances.of({
         open: Effect.fn("Allowances.open")(function* (customerId, standing, period) {
           yield* sql`
-            INSERT INTO allowances (customer_id, rev, tier, plan, next_plan, packs, anchor, service_until, paused, blocked)
+            INSERT INTO allowances (customer_id, rev, tier, plan, next_plan, packs, anchor, service_until, paused, blocked,
+                                    daily_cap, background_cap)
             VALUES (${customerId}, 1, ${standing.tier}, ${standing.plan}, ${standing.nextPlan}, ${standing.packs},
-                    ${standing.anchor}, ${standing.serviceUntil}, ${standing.paused}, ${standing.blocked})`
+                    ${standing.anchor}, ${standing.serviceUntil}, ${standing.paused}, ${standing.blocked},
+                    ${standing.dailyCap}, ${tiers[standing.tier].backgroundTokens})`
           yield* sql`
             INSERT INTO allowance_periods (customer_id, number, starts_at, ends_at, plan, provisional)
             VALUES (${customerId}, 0, ${period.startsAt}, ${period.endsAt}, ${standing.plan}, ${period.provisional})`

@@ -88,6 +88,8 @@ export class Payments extends Context.Service<
     /** Closes a checkout that must not be paid any more. One that is complete or closed already stays as it is. */
     expireCheckout(id: string): Effect.Effect<void, PaymentsUnavailable>
     subscription(id: string): Effect.Effect<SubscriptionState, PaymentsUnavailable>
+    /** Ends it at once, without another invoice. One that has ended, or that Stripe does not know, stays as it is. */
+    cancelSubscription(id: string): Effect.Effect<void, PaymentsUnavailable>
     invoice(id: string): Effect.Effect<InvoiceState, PaymentsUnavailable>
     /** Checks the raw body against its signature header. */
     verify(body: Uint8Array, signature: string): Effect.Effect<PaymentEvent, WebhookRefused>

@@ -1,15 +1,17 @@
 /**
- * Writes settled usage from the stream to the ledger, exactly once: entries, balances and the place in the stream are one
- * commit, and each entry's source id is unique besides. Safe when two run: the place is compared under its row's lock, and
+ * Writes settled usage from the stream to the ledger, exactly once: entries, balances, alerts and the place in the stream are
+ * one commit, and each entry's source id is unique besides. Safe when two run: the place is compared under its row's lock, and
  * who comes second writes nothing. What is committed, and only that, leaves the stream.
  */
 import * as Limits from "@berth/domain/Allowance/Limit"
 import type { CustomerId } from "@berth/domain/Ids"
 import { type UsageEvent, sourceIdOf } from "@berth/domain/Usage"
-import { type StreamPlace, UsageEvents } from "@berth/domain/UsageEvents"
+import { endOf, type StreamPlace, UsageEvents } from "@berth/domain/UsageEvents"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import { SqlClient } from "effect/sql/SqlClient"
+import { CustomerEvents } from "../notify/CustomerEvents.ts"
+import * as Alerts from "./Alerts.ts"
 import * as Balances from "./Balances.ts"
 
 const batch = 500
@@ -30,17 +32,21 @@ const blank = {
   reasoning: null,
   price_version: null,
   estimated: false,
+  background: false,
   trace_id: null,
 }
 
-/** The event as a row of the ledger. Tokens used are positive, as are tokens granted; `kind` tells them apart. */
-export const entryOf = (event: UsageEvent): Record<string, unknown> => {
+/**
+ * The event as a row of the ledger, undefined if it moves no tokens. Tokens used are positive, as are tokens granted;
+ * `kind` tells them apart.
+ */
+const entryOf = (event: UsageEvent): Record<string, unknown> | undefined => {
   const { customerId, period, at } = event
   const row = { ...blank, source_id: sourceIdOf(event), customer_id: customerId, period, at }
   switch (event._tag) {
     case "usage":
     case "correction": {
-      const { model, usage, charge, priceVersion, estimated, traceId } = event
+      const { model, usage, charge, priceVersion, estimated, background, traceId } = event
       return {
         ...row,
         ...usage,
@@ -49,6 +55,7 @@ export const entryOf = (event: UsageEvent): Record<string, unknown> => {
         model,
         price_version: priceVersion,
         estimated,
+        background,
         trace_id: traceId,
       }
     }
@@ -56,30 +63,24 @@ export const entryOf = (event: UsageEvent): Record<string, unknown> => {
       return { ...row, kind: "lost", tokens: 0 }
     case "period":
       return { ...row, kind: "grant", tokens: event.plan }
+    case "exhausted":
+      return undefined
   }
 }
 
 /**
  * Those customers for whom an event may move more than `used`, which is a sum over the ledger anyway: a period that opens,
- * or a charge outside the running one. To read a balance costs as much as a customer has used, so nobody else's is read.
+ * or a charge outside the running one. To read a whole balance costs more than to add to it, so nobody else's is read.
  */
-const moved = Effect.fn("Recorder.moved")(function* (
-  known: ReadonlySet<CustomerId>,
-  events: ReadonlyArray<UsageEvent>,
-) {
-  if (known.size === 0) return []
-  const sql = yield* SqlClient
-  const rows = yield* sql<{ readonly id: CustomerId; readonly running: number }>`
-    SELECT customer_id AS id, max(number)::bigint AS running FROM allowance_periods
-    WHERE ${sql.in("customer_id", [...known])} GROUP BY customer_id`
-  const running = new Map(rows.map((row) => [row.id, row.running]))
+const moved = (before: Alerts.Standings, events: ReadonlyArray<UsageEvent>): ReadonlySet<CustomerId> => {
   const moving = events.filter(
-    ({ _tag, customerId, period }) => _tag === "period" || (_tag !== "lost" && period !== running.get(customerId)),
+    ({ _tag, customerId, period }) =>
+      _tag === "period" || ((_tag === "usage" || _tag === "correction") && period !== before.get(customerId)?.period),
   )
-  return new Set(moving.map(({ customerId }) => customerId).filter((customerId) => running.has(customerId)))
-})
+  return new Set(moving.map(({ customerId }) => customerId).filter((customerId) => before.has(customerId)))
+}
 
-/** Writes what is new of these events; they are in the order of the stream. */
+/** Writes what is new of these events, which are in the order of the stream; those customers who have news of it. */
 const write = Effect.fn("Recorder.write")(function* (events: ReadonlyArray<UsageEvent>) {
   const sql = yield* SqlClient
   const customers = [...new Set(events.map((event) => event.customerId))]
@@ -87,15 +88,18 @@ const write = Effect.fn("Recorder.write")(function* (events: ReadonlyArray<Usage
   for (const customerId of customers)
     if (!known.has(customerId)) yield* Effect.logError("Usage of an unknown customer is dropped", { customerId })
 
+  const before = yield* Alerts.standings([...known])
   const limits = new Map<CustomerId, Limits.Limit>()
-  for (const customerId of yield* moved(known, events)) {
+  for (const customerId of moved(before, events)) {
     const limit = yield* Balances.load(customerId)
     if (limit !== undefined) limits.set(customerId, limit)
   }
-  const rows = events.filter((event) => known.has(event.customerId)).map(entryOf)
-  if (!Arr.isReadonlyArrayNonEmpty(rows)) return
-  const written = yield* sql<{ readonly id: string }>`
-    INSERT INTO ledger_entries ${sql.insert(rows)} ON CONFLICT (source_id) DO NOTHING RETURNING source_id AS id`
+  const entries = events.filter((event) => known.has(event.customerId)).map(entryOf)
+  const rows = entries.filter((row) => row !== undefined)
+  const written = Arr.isReadonlyArrayNonEmpty(rows)
+    ? yield* sql<{ readonly id: string }>`
+        INSERT INTO ledger_entries ${sql.insert(rows)} ON CONFLICT (source_id) DO NOTHING RETURNING source_id AS id`
+    : []
   const fresh = new Set(written.map(({ id }) => id))
 
   for (const event of events) {
@@ -107,6 +111,10 @@ const write = Effect.fn("Recorder.write")(function* (events: ReadonlyArray<Usage
     limits.set(event.customerId, Limits.fold(limit, event))
   }
   for (const [customerId, limit] of limits) yield* Balances.save(customerId, limit)
+  return yield* Alerts.tell(
+    before,
+    events.filter((event) => event._tag === "exhausted"),
+  )
 })
 
 /** Gathered before the transaction: the place, and what follows it in the stream. */
@@ -119,18 +127,28 @@ export const gather = Effect.gen(function* () {
 type Gathered = Effect.Success<typeof gather>
 
 /** Commits what was gathered, unless another recorder did; the committed place. */
-export const commit = Effect.fn("Recorder.commit")(function* ({ place, epoch, events }: Gathered) {
+export const commit = Effect.fn("Recorder.commit")(function* (gathered: Gathered) {
   const sql = yield* SqlClient
-  const last = events.at(-1)
-  if (last === undefined) return place
+  const customers = yield* CustomerEvents
+  const { place, events } = gathered
+  const reached = endOf(gathered)
+  // With no event at all the place still moves to another life of the stream.
+  if (reached.epoch === place.epoch && reached.cursor === place.cursor) return place
   const apply = Effect.gen(function* () {
     const current = yield* placeOf(true)
-    if (current.epoch !== place.epoch || current.cursor !== place.cursor) return current
-    yield* write(events.map(({ event }) => event))
-    yield* sql`UPDATE usage_cursor SET epoch = ${epoch}, cursor = ${last.cursor}`
-    return { epoch, cursor: last.cursor }
+    if (current.epoch !== place.epoch || current.cursor !== place.cursor) return { current, told: [] }
+    if (gathered.epoch === place.epoch && gathered.start !== place.cursor)
+      yield* Effect.logError("Usage that this Postgres lacks has left the stream: was it restored from a backup?", {
+        after: place.cursor,
+        upTo: gathered.start,
+      })
+    const told = events.length === 0 ? [] : yield* write(events.map(({ event }) => event))
+    yield* sql`UPDATE usage_cursor SET epoch = ${reached.epoch}, cursor = ${reached.cursor}`
+    return { current: reached, told }
   })
-  return yield* sql.withTransaction(apply)
+  const { current, told } = yield* sql.withTransaction(apply)
+  yield* Effect.forEach(told, customers.announce, { discard: true })
+  return current
 })
 
 /** One batch; whether there may be more. Trims what earlier runs committed, so a crash before the trim leaves nothing behind. */

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
+import { Agents } from "../provision/Agents.ts"
 import { Allowances } from "./Allowances.ts"
 import type { InvoiceState, SubscriptionState } from "./Payments.ts"
 import { serviceUntil } from "./ServiceTerm.ts"
@@ -30,11 +31,12 @@ export class SubscriptionSync extends Context.Service<
     apply(facts: SubscriptionFacts): Effect.Effect<boolean, SqlError>
   }
 >()("@berth/control/SubscriptionSync") {
-  static readonly layer: Layer.Layer<SubscriptionSync, never, SqlClient | Allowances> = Layer.effect(
+  static readonly layer: Layer.Layer<SubscriptionSync, never, SqlClient | Allowances | Agents> = Layer.effect(
     SubscriptionSync,
     Effect.gen(function* () {
       const sql = yield* SqlClient
       const allowances = yield* Allowances
+      const agents = yield* Agents
       return SubscriptionSync.of({
         apply: Effect.fn("SubscriptionSync.apply")(function* ({ subscription, invoice }) {
           const now = yield* Clock.currentTimeMillis
@@ -53,6 +55,9 @@ export class SubscriptionSync extends Context.Service<
           yield* sql`
             UPDATE allowance_periods SET provisional = false
             WHERE customer_id = ${owner.accountId} AND provisional AND ends_at <= ${term.paidUntil}`
+          // Whoever pays is served again, and what was not deleted yet for want of payment is kept.
+          if (invoice?.paid === true && term.paidUntil > (mirror?.paidUntil ?? 0))
+            yield* agents.change(owner.accountId, { _tag: "Resume", reason: "payment" }, "stripe")
           yield* allowances.change(owner.accountId, { serviceUntil: serviceUntil(term), anchor: subscription.anchor })
           return true
         }),

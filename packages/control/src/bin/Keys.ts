@@ -1,9 +1,9 @@
 /** Keys of this process: those that are given, else those that this machine made for itself. */
 import * as LocalFolder from "@berth/domain/live/LocalFolder"
 import { Opener, Sealer } from "@berth/domain/Seal"
+import { ServiceBearer } from "@berth/domain/ServiceBearer"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as ProvisionRoutes from "../provision/ProvisionRoutes.ts"
 
 /** Control seals secrets to the operator's public key and can't open them. */
 export const sealer = Layer.unwrap(Effect.map(LocalFolder.recipient, Sealer.layer))
@@ -17,4 +17,4 @@ export const sealerAndOpener = Layer.unwrap(
 )
 
 /** The bearer that `POST /provision` asks for. */
-export const serviceBearer = Layer.unwrap(Effect.map(LocalFolder.serviceToken, ProvisionRoutes.bearerLayer))
+export const serviceBearer = Layer.unwrap(Effect.map(LocalFolder.serviceToken, ServiceBearer.layerOf))

@@ -23,15 +23,21 @@ export const variables = {
   stripe: ["STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"],
   telegram: "TELEGRAM_BOT_TOKEN",
   mail: "SMTP_URL",
-  cluster: ["KUBECONFIG", "OPENCLAW_IMAGE"],
+  cluster: ["KUBECONFIG", "OPENCLAW_IMAGE", "EXPORTER_IMAGE"],
   /** The conversation's words, by Kimi through the token-proxy. */
   words: ["ONBOARDING_PROXY_URL", "ONBOARDING_PROXY_TOKEN"],
   /** Control's half of the key pair for the pods' secrets, and the operator's. */
   seal: "OPERATOR_AGE_RECIPIENT",
   identity: "OPERATOR_AGE_IDENTITY",
+  /** Where the data of deleted agents is kept, what opens it, and what signs the links to it. */
+  exports: "EXPORT_URL",
+  opener: "EXPORT_AGE_IDENTITY",
+  links: "EXPORT_LINK_KEY",
   /** `POST /provision`, for who serves it and for who calls it. */
   bearer: "SERVICE_TOKEN",
   provision: ["INTERNAL_URL", "SERVICE_TOKEN"],
+  /** How agents do, asked of the operator. */
+  inspection: ["OPERATOR_URL", "OPERATOR_TOKEN"],
   /** How customers reach Berth. */
   address: "PUBLIC_URL",
 } as const

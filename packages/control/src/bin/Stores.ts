@@ -4,20 +4,24 @@
  */
 import { AgentEvents } from "@berth/domain/AgentEvents"
 import { Allowance } from "@berth/domain/Allowance"
+import { Calibrations } from "@berth/domain/Calibration"
 import { CustomerBus } from "@berth/domain/CustomerBus"
 import { isGiven } from "@berth/domain/Embedded"
 import { JobQueue } from "@berth/domain/JobQueue"
 import * as AgentEventsRedis from "@berth/domain/live/AgentEventsRedis"
 import * as AllowanceRedis from "@berth/domain/live/AllowanceRedis"
 import * as AllowanceSourcePostgres from "@berth/domain/live/AllowanceSourcePostgres"
+import * as CalibrationsRedis from "@berth/domain/live/CalibrationsRedis"
 import * as CustomerBusRedis from "@berth/domain/live/CustomerBusRedis"
 import { EmbeddedPostgres } from "@berth/domain/live/EmbeddedPostgres"
 import * as JobQueueRedis from "@berth/domain/live/JobQueueRedis"
 import * as LocalFolder from "@berth/domain/live/LocalFolder"
 import * as Postgres from "@berth/domain/live/Postgres"
 import { RedisClient } from "@berth/domain/live/RedisClient"
+import * as SwitchesRedis from "@berth/domain/live/SwitchesRedis"
 import * as UsageEventsRedis from "@berth/domain/live/UsageEventsRedis"
-import { migrate } from "@berth/domain/Migrations"
+import { ensure } from "@berth/domain/Migrations"
+import { Switches } from "@berth/domain/Switches"
 import { UsageEvents } from "@berth/domain/UsageEvents"
 import { Work } from "@berth/domain/Work"
 import * as Effect from "effect/Effect"
@@ -40,7 +44,7 @@ export const client = Effect.map(isGiven("DATABASE_URL"), (given) => (given ? Po
 
 const postgres = (isEmbedded: boolean) => {
   const pool = isEmbedded ? embeddedPostgres : Postgres.layerConfig
-  return Layer.mergeAll(Work.layer, AllowanceSourcePostgres.layer, Layer.effectDiscard(migrate)).pipe(
+  return Layer.mergeAll(Work.layer, AllowanceSourcePostgres.layer, Layer.effectDiscard(ensure)).pipe(
     Layer.provideMerge(pool),
   )
 }
@@ -49,6 +53,8 @@ const postgres = (isEmbedded: boolean) => {
 const memory = Layer.mergeAll(
   Allowance.layerMemory,
   UsageEvents.layerMemory,
+  Switches.layerMemory,
+  Calibrations.layerMemory,
   JobQueue.layerMemory,
   AgentEvents.layerMemory,
   CustomerBus.layerMemory,
@@ -58,6 +64,8 @@ const memory = Layer.mergeAll(
 const redis = Layer.mergeAll(
   AllowanceRedis.layer,
   UsageEventsRedis.layer,
+  SwitchesRedis.layer,
+  CalibrationsRedis.layer,
   JobQueueRedis.layer,
   AgentEventsRedis.layer,
   CustomerBusRedis.layer,

@@ -1,5 +1,6 @@
 /** All of Berth in one process, on embedded defaults: `npm start`. Any variable of a connection makes that one real. */
 import { launch } from "@berth/domain/Launch"
+import * as Telemetry from "@berth/domain/Telemetry"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -19,4 +20,4 @@ const Main = Layer.unwrap(
   }),
 )
 
-launch(Main.pipe(Layer.provide(Place.platform)))
+launch(Main.pipe(Layer.provide([Place.platform, Telemetry.layer("berth")])))

@@ -2,6 +2,7 @@
 import { launch } from "@berth/domain/Launch"
 import * as Listen from "@berth/domain/Listen"
 import * as Ops from "@berth/domain/Ops"
+import * as Telemetry from "@berth/domain/Telemetry"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Api from "../api/Server.ts"
@@ -30,4 +31,4 @@ const Main = Layer.unwrap(
   }),
 )
 
-launch(Main.pipe(Layer.provide(Place.platform)))
+launch(Main.pipe(Layer.provide([Place.platform, Telemetry.layer("onboarding")])))

@@ -3,6 +3,7 @@ import * as Embedded from "@berth/domain/Embedded"
 import { launch } from "@berth/domain/Launch"
 import * as Listen from "@berth/domain/Listen"
 import * as Ops from "@berth/domain/Ops"
+import * as Telemetry from "@berth/domain/Telemetry"
 import { NodeHttpClient, NodeServices, NodeSocket } from "@effect/platform-node"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -33,4 +34,13 @@ const Main = Layer.unwrap(
   }),
 )
 
-launch(Main.pipe(Layer.provide([NodeServices.layer, NodeHttpClient.layerUndici, NodeSocket.layerWebSocketConstructor])))
+launch(
+  Main.pipe(
+    Layer.provide([
+      NodeServices.layer,
+      NodeHttpClient.layerUndici,
+      NodeSocket.layerWebSocketConstructor,
+      Telemetry.layer("web"),
+    ]),
+  ),
+)

@@ -6,6 +6,7 @@
 import { namespaceOf } from "@berth/domain/Ids"
 import * as Clock from "effect/Clock"
 import * as Console from "effect/Console"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { HttpClient, HttpClientRequest, HttpClientResponse } from "effect/http"
 import * as Redacted from "effect/Redacted"
@@ -26,6 +27,8 @@ export interface Options {
   readonly botUsername: string
   /** False: stop once the agent has answered and its usage shows, with the allowance not used up. */
   readonly toTheEnd: boolean
+  /** How long an agent may take to be Ready; the embedded one takes a second. */
+  readonly patience?: Duration.Input
 }
 
 const check = (holds: boolean, message: string) => (holds ? Effect.void : Effect.fail(new StoryFailed({ message })))
@@ -151,7 +154,7 @@ export const tellStory = Effect.fn("Story.tellStory")(function* (options: Option
   yield* step(
     "The operator makes their namespace, secret, quota, policy and deployment, and waits for Ready",
     Effect.gen(function* () {
-      const active = yield* inbox.waitFor("active agent", isA("active"), "60 seconds")
+      const active = yield* inbox.waitFor("active agent", isA("active"), options.patience ?? "60 seconds")
       yield* check(active.text === live, `the page was told: ${active.text}`)
       const steps = inbox.seen().filter(isA("step"))
       for (const wanted of ["Namespace", "Secret", "Quota", "NetworkPolicy", "Deployment"])

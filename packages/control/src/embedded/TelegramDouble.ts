@@ -47,6 +47,8 @@ export class TelegramDouble extends Context.Service<
     call(token: string, method: string, params: unknown): Effect.Effect<Result.Result<unknown, ApiError>>
     /** BotFather's /newbot. */
     createBot(username: string): Effect.Effect<Bot, TelegramDoubleRefused>
+    /** BotFather's /revoke: the bot has a new token, and the one before is nobody's. */
+    revoke(username: string): Effect.Effect<Bot, TelegramDoubleRefused>
     /** A person writes to a bot. */
     say(bot: string, from: Person, text: string): Effect.Effect<{ message_id: number }, TelegramDoubleRefused>
     /** A person taps an inline button. */
@@ -209,6 +211,16 @@ const make = Effect.gen(function* () {
           return bot === undefined
             ? refused("The bot could not be made.")
             : Result.succeed({ world: next, result: bot })
+        }),
+      ),
+    revoke: (username) =>
+      orFail(
+        change((world) => {
+          const bot = botByName(world, username)
+          if (bot === undefined) return refused(`There is no bot @${username}.`)
+          if (bot.username === platformBot) return refused("That bot is Berth's own.")
+          const renewed = { ...bot, token: `${bot.id}:${token()}` }
+          return Result.succeed({ world: withBot(world, renewed), result: renewed })
         }),
       ),
     say: (name, from, text) =>

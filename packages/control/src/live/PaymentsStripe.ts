@@ -134,6 +134,12 @@ export const make = (options: Options): Payments["Service"] => {
       }
     }),
 
+    cancelSubscription: Effect.fn("Payments.cancelSubscription")(function* (id) {
+      const current = yield* call("subscriptions.retrieve", () => stripe.subscriptions.retrieve(id))
+      if (current.status === "canceled" || current.status === "incomplete_expired") return
+      yield* call("subscriptions.cancel", () => stripe.subscriptions.cancel(id))
+    }),
+
     invoice: Effect.fn("Payments.invoice")(function* (id) {
       const invoice = yield* call("invoices.retrieve", () => stripe.invoices.retrieve(id))
       // The invoice's own period_end is that of the usage before it; what it pays for stands on its lines.

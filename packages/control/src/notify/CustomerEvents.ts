@@ -41,9 +41,10 @@ export class CustomerEvents extends Context.Service<
         event: NewCustomerEvent,
       ) {
         const now = yield* Clock.currentTimeMillis
-        // The account's row serialises writers, so that seq has neither a gap nor a late comer.
+        // The account's row serialises writers, so that seq has neither a gap nor a late comer. No stronger lock than the
+        // recorder's, which holds the row by then: who has added a row that names the account must not be in its way.
         const [account] = yield* sql<{ readonly seq: number }>`
-          SELECT next_event_seq AS seq FROM accounts WHERE id = ${customerId} FOR UPDATE`
+          SELECT next_event_seq AS seq FROM accounts WHERE id = ${customerId} FOR NO KEY UPDATE`
         const known = yield* sql`SELECT 1 FROM customer_events WHERE source_id = ${sourceId}`
         if (account === undefined || known.length > 0) return false
         const { _tag, ...payload } = event

@@ -1,11 +1,11 @@
 /**
  * The onboarding conversation, pure: (state, event) → state, replies, effects. Nothing here reads a clock, makes an id or
  * calls anybody. Invariants: price and tier come from the catalogue alone; the Telegram user from a link and a "yes" of
- * the channel that began; after payment no fact changes any more.
+ * the channel that began; after payment no fact changes any more (the own bot's new token is none).
  */
 import { headline, tiers } from "@berth/domain/Tiers"
 import { askConfirmation, askFor, greeting, missing } from "./Conversation/Asking.ts"
-import { afterPayment, told, waitingForPayment } from "./Conversation/Following.ts"
+import { afterPayment, botTokenReplaced, isPaid, otherBot, told, waitingForPayment } from "./Conversation/Following.ts"
 import { checkoutFailed, checkoutOpened, offer, orderPlaced, placeOrder, priceList } from "./Conversation/Offering.ts"
 import { type BotCheck, choices, type ConversationEvent, type Outcome, type State } from "./Conversation/State.ts"
 import type { Facts } from "./Facts.ts"
@@ -80,8 +80,11 @@ const proceed = (state: State, statement: string): Outcome => {
 }
 
 const heard = (before: State, said: Said): Outcome => {
-  if (before.stage === "paid" || before.stage === "live" || before.stage === "failed") {
-    return afterPayment(before, secretsNote(said).join(" "))
+  if (isPaid(before)) {
+    if (said.bot?._tag === "Accepted")
+      return { state: before, replies: [], effects: [{ _tag: "ReplaceBotToken", username: said.bot.username }] }
+    const refused = said.bot === null ? [] : [refusals[said.bot.reason]]
+    return afterPayment(before, [...refused, ...secretsNote(said)].join(" "))
   }
   const { facts, notes } = merge(before.facts, said)
   const changed = JSON.stringify(facts) !== JSON.stringify(before.facts)
@@ -123,7 +126,7 @@ export const step = (state: State, event: ConversationEvent): Outcome => {
     case "Said":
       return heard(state, event)
     case "TelegramOpened": {
-      if (state.stage === "paid" || state.stage === "live" || state.stage === "failed") return nothing(state)
+      if (isPaid(state)) return nothing(state)
       if (state.facts.telegram?.userId === event.person.userId) return nothing(state)
       return proceed({ ...state, pendingTelegram: event.person }, "")
     }
@@ -131,6 +134,10 @@ export const step = (state: State, event: ConversationEvent): Outcome => {
       return orderPlaced(state, event.orderId)
     case "AlreadyCustomer":
       return afterPayment({ ...state, stage: "paid", orderId: event.orderId }, "You have an agent already.")
+    case "BotTokenReplaced":
+      return botTokenReplaced(state)
+    case "OtherBot":
+      return otherBot(state, event.username)
     case "CheckoutOpened":
       return checkoutOpened(state, event.orderId, event.url)
     case "CheckoutFailed":

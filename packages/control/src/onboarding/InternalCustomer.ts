@@ -46,7 +46,7 @@ export const ensure = Effect.fn("InternalCustomer.ensure")(function* (token: Red
         const standing = { tier: "internal" as const, plan, nextPlan: plan, packs: 0, anchor: now }
         yield* allowances.open(
           internalCustomer,
-          { ...standing, serviceUntil: now + century, paused: false, blocked: false },
+          { ...standing, serviceUntil: now + century, paused: false, blocked: false, dailyCap: null },
           { startsAt: now, endsAt: Period.boundaryAfter(now, now), provisional: false },
         )
       } else if (revoked.length + added.length > 0) {

@@ -20,6 +20,7 @@ import { Checkout } from "../billing/Checkout.ts"
 import { BotTokenCheck } from "./BotTokenCheck.ts"
 import { ConversationStore, type Stored } from "./ConversationStore.ts"
 import { step } from "./Conversation.ts"
+import { isPaid } from "./Conversation/Following.ts"
 import { type ConversationEvent, initial, type State } from "./Conversation/State.ts"
 import type { TelegramPerson } from "./Facts.ts"
 import { readPlainly } from "./PlainFacts.ts"
@@ -123,8 +124,8 @@ export class Onboarding extends Context.Service<
       ) {
         const { removed, text } = filtered
         const botToken = filtered.botTokens.at(-1)
-        const isOver = state.stage === "paid" || state.stage === "live" || state.stage === "failed"
-        const bot = botToken === undefined || isOver ? null : yield* bots.check(accountId, botToken)
+        const isOver = isPaid(state)
+        const bot = botToken === undefined ? null : yield* bots.check(accountId, botToken)
         const plain = readPlainly(text, state.asked, state.facts.useCase !== null)
         const day = yield* today
         const calls = state.model.day === day ? state.model.calls : 0

@@ -14,6 +14,7 @@ import { authenticated } from "../api/Authentication.ts"
 import { guards } from "../api/Guards.ts"
 import { callers } from "../api/Server.ts"
 import { Site } from "../api/Site.ts"
+import { Audit } from "../billing/Audit.ts"
 import { Orders } from "../billing/Orders.ts"
 import { CustomerEvents } from "../notify/CustomerEvents.ts"
 import { AgentSecrets } from "../provision/AgentSecrets.ts"
@@ -45,6 +46,7 @@ export const services = TelegramInbox.layer.pipe(
       Orders.layer,
       CustomerEvents.layer,
       AgentSecrets.layer,
+      Audit.layer,
       Work.layer,
     ),
   ),

@@ -15,8 +15,10 @@ import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { NotFound } from "../api/Api.ts"
 import type { Message } from "../api/Messages.ts"
+import type { Audit } from "../billing/Audit.ts"
 import { Orders } from "../billing/Orders.ts"
 import { CustomerEvents } from "../notify/CustomerEvents.ts"
+import * as AgentRequests from "../provision/AgentRequests.ts"
 import { AgentSecrets } from "../provision/AgentSecrets.ts"
 import { advise } from "./Advice.ts"
 import { Cards } from "./Cards.ts"
@@ -77,6 +79,7 @@ export class Turns extends Context.Service<
     | ConversationStore
     | Cards
     | Identities
+    | Audit
   > = Layer.effect(
     Turns,
     Effect.gen(function* () {
@@ -89,6 +92,7 @@ export class Turns extends Context.Service<
       const store = yield* ConversationStore
       const cards = yield* Cards
       const identities = yield* Identities
+      const services = yield* Effect.context<SqlClient | Audit>()
 
       const place = Effect.fn("Turns.place")(function* ({ accountId, id }: Stored, state: State) {
         const { bot, email, messagesPerDay, telegram, useCase } = state.facts
@@ -108,6 +112,23 @@ export class Turns extends Context.Service<
         })
       })
 
+      const replaceBotToken = Effect.fn("Turns.replaceBotToken")(function* (
+        accountId: CustomerId,
+        username: string,
+        token: Turn["botToken"],
+      ) {
+        const [agent] = yield* sql<{ readonly bot: string }>`
+          SELECT desired -> 'telegram' ->> 'botUsername' AS bot FROM agents
+          WHERE customer_id = ${accountId} AND phase <> 'deleted'`
+        if (agent === undefined || token === undefined || agent.bot.toLowerCase() !== username.toLowerCase())
+          return { _tag: "OtherBot", username: agent?.bot ?? null } satisfies ConversationEvent as ConversationEvent
+        yield* secrets.put(accountId, "botToken", token)
+        yield* AgentRequests.ask(accountId, "new-bot-token", "customer", "sent in the chat").pipe(
+          Effect.provideContext(services),
+        )
+        return { _tag: "BotTokenReplaced" } satisfies ConversationEvent as ConversationEvent
+      })
+
       /** Does what the core asked for; what that leads to is decided by the core again. */
       const perform = Effect.fn("Turns.perform")(function* (
         conversation: Stored,
@@ -120,6 +141,8 @@ export class Turns extends Context.Service<
             if (turn.botToken !== undefined) yield* secrets.put(conversation.accountId, "botToken", turn.botToken)
             return undefined
           }
+          case "ReplaceBotToken":
+            return step(state, yield* replaceBotToken(conversation.accountId, effect.username, turn.botToken))
           case "BindTelegram": {
             yield* identities.bind(effect.person, conversation.accountId)
             const hello = "This is you, then. You can go on here or on the page."

@@ -15,10 +15,12 @@ import * as Schema from "effect/Schema"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { Audit } from "../billing/Audit.ts"
+import { Exports } from "../exports/Exports.ts"
 import { CustomerEvents } from "../notify/CustomerEvents.ts"
 import { Mails } from "../notify/Mails.ts"
 import { type AgentState, decide } from "./AgentReport.ts"
 import { JobOutbox } from "./JobOutbox.ts"
+import * as ProxyTokens from "./ProxyTokens.ts"
 
 const decodeDesired = Schema.decodeUnknownEffect(Desired)
 
@@ -32,7 +34,7 @@ const gather = Effect.fn("AgentReports.gather")(function* (event: AgentEvent) {
   yield* sql`SELECT 1 FROM accounts WHERE id = ${event.customerId} FOR UPDATE`
   const [row] = yield* sql<Row>`
     SELECT a.order_id AS "orderId", a.generation, a.desired, a.phase, a.reported_generation AS "reportedGeneration",
-      a.reported_seq AS "reportedSeq", a.reported_at AS "reportedAt", a.steps, a.failure, o.email
+      a.reported_seq AS "reportedSeq", a.reported_at AS "reportedAt", a.steps, a.failure, a.troubles, o.email
     FROM agents a JOIN orders o ON o.id = a.order_id WHERE a.customer_id = ${event.customerId} FOR UPDATE OF a`
   return row === undefined ? undefined : { ...row, desired: yield* decodeDesired(row.desired).pipe(Effect.orDie) }
 })
@@ -50,11 +52,12 @@ const apply = Effect.fn("AgentReports.apply")(function* (event: AgentEvent) {
   const report = decide(agent, event)
   if (report.skipped) yield* Effect.logWarning("Agent events were lost", { customerId, from: agent.phase, event })
   if (report.next !== undefined) {
-    const { phase, reportedGeneration, reportedSeq, reportedAt, steps, failure } = report.next
+    const { phase, reportedGeneration, reportedSeq, reportedAt, steps, failure, troubles } = report.next
     yield* sql`
       UPDATE agents SET phase = ${phase}, reported_generation = ${reportedGeneration}, reported_seq = ${reportedSeq},
         reported_at = ${reportedAt}, steps = ${JSON.stringify(steps)}::text::jsonb,
         failure = ${failure === null ? null : JSON.stringify(failure)}::text::jsonb,
+        troubles = ${JSON.stringify(troubles)}::text::jsonb,
         updated_at = ${yield* Clock.currentTimeMillis}
       WHERE customer_id = ${customerId}`
     if (event._tag === "driftRepaired" || event._tag === "deletionBlocked")
@@ -62,7 +65,19 @@ const apply = Effect.fn("AgentReports.apply")(function* (event: AgentEvent) {
   }
   yield* jobs.close(customerId, report.close)
   if (report.again) yield* jobs.again(customerId)
-  if (report.tell !== undefined) yield* events.append(customerId, report.tell.sourceId, report.tell.event)
+  for (const { sourceId, event: told } of report.tell) yield* events.append(customerId, sourceId, told)
+  for (const trouble of report.call) yield* mails.trouble(agent.orderId, agent.email, agent.desired, trouble)
+  if (report.exported !== undefined) {
+    const exports = yield* Exports
+    yield* exports.record(customerId, event.generation, report.exported, event.at)
+    yield* mails.exported(agent.email, agent.desired, {
+      ...report.exported,
+      customerId,
+      generation: event.generation,
+      at: event.at,
+    })
+  }
+  if (report.settled) yield* ProxyTokens.endOlder(customerId)
   if (report.live) yield* mails.welcome(agent.orderId, agent.email, agent.desired)
 })
 
@@ -100,7 +115,7 @@ export const wakeSilent = Effect.fn("AgentReports.wakeSilent")(function* (silenc
   const heardBefore = (yield* Clock.currentTimeMillis) - silenceMillis
   const silent = yield* sql<{ readonly id: string }>`
     SELECT w.id FROM agents a JOIN work w ON w.id = 'job:' || a.order_id || ':' || a.generation
-    WHERE a.phase <> 'deleted' AND a.reported_at < ${heardBefore} AND w.done_at IS NOT NULL`
+    WHERE (a.phase <> 'deleted' OR a.desired -> 'deletion' IS NULL) AND a.reported_at < ${heardBefore} AND w.done_at IS NOT NULL`
   yield* Effect.forEach(silent, ({ id }) => work.reopen(id), { discard: true })
   if (silent.length > 0)
     yield* Effect.logWarning("Agents missing from resyncs are sent again", { agents: silent.length })

@@ -24,6 +24,11 @@ export class AgentSecrets extends Context.Service<
     ): Effect.Effect<number, SqlError>
     /** The newest envelope of each purpose. */
     current(customerId: CustomerId): Effect.Effect<ReadonlyArray<Sealed>, SqlError>
+    /** The envelopes of these versions: what was sealed since then is not asked for yet. */
+    ofVersions(
+      customerId: CustomerId,
+      versions: Readonly<Record<SecretPurpose, number>>,
+    ): Effect.Effect<ReadonlyArray<Sealed>, SqlError>
   }
 >()("@berth/control/AgentSecrets") {
   static readonly layer: Layer.Layer<AgentSecrets, never, SqlClient | Sealer> = Layer.effect(
@@ -59,6 +64,15 @@ export class AgentSecrets extends Context.Service<
           (customerId) => sql<Sealed>`
             SELECT DISTINCT ON (purpose) purpose, version, envelope FROM agent_secrets
             WHERE customer_id = ${customerId} ORDER BY purpose, version DESC`,
+        ),
+        ofVersions: Effect.fn("AgentSecrets.ofVersions")(
+          (customerId, { botToken, gatewayToken, proxyToken }) => sql<Sealed>`
+            SELECT purpose, version, envelope FROM agent_secrets
+            WHERE customer_id = ${customerId}
+              AND ((purpose = 'botToken' AND version = ${botToken})
+                OR (purpose = 'gatewayToken' AND version = ${gatewayToken})
+                OR (purpose = 'proxyToken' AND version = ${proxyToken}))
+            ORDER BY purpose`,
         ),
       })
     }),

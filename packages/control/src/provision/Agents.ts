@@ -23,6 +23,7 @@ import { isProvisional, serviceUntil, type Term } from "../billing/ServiceTerm.t
 import { AgentSecrets } from "./AgentSecrets.ts"
 import { type Change, decide, desiredOf, isBlocked } from "./DesiredState.ts"
 import { JobOutbox } from "./JobOutbox.ts"
+import * as ProxyTokens from "./ProxyTokens.ts"
 
 /** The order is paid, but a secret that only the customer can give is not there yet. Try again once it is. */
 export class SecretMissing extends Schema.TaggedError<SecretMissing>()("SecretMissing", {
@@ -39,6 +40,11 @@ export class Agents extends Context.Service<
     start(order: Order): Effect.Effect<string, SecretMissing | SqlError>
     /** The new job's id, or undefined if there is no such agent or nothing changes. `actor` is who asked, for the audit. */
     change(customerId: CustomerId, change: Change, actor: string): Effect.Effect<string | undefined, SqlError>
+    /**
+     * Has the agent pay by another token. The one before it stays live until the agent is reported to run with the new one.
+     * As `change`.
+     */
+    rotateToken(customerId: CustomerId, actor: string): Effect.Effect<string | undefined, SqlError>
   }
 >()("@berth/control/Agents") {
   static readonly layer: Layer.Layer<
@@ -57,23 +63,25 @@ export class Agents extends Context.Service<
       const jobs = yield* JobOutbox
       const audit = yield* Audit
 
+      /** The version of a new token, which is live at once. */
+      const mintProxyToken = Effect.fn("Agents.mintProxyToken")(
+        function* (customerId: CustomerId) {
+          const token = ProxyToken.mint(yield* draw)
+          yield* ProxyTokens.add(customerId, token)
+          return yield* secrets.put(customerId, "proxyToken", token)
+        },
+        Effect.provideService(SqlClient, sql),
+      )
+
       /** Mints what the pod needs beside the customer's bot token; every secret's version. */
       const sealAll = Effect.fn("Agents.sealAll")(function* (order: Order) {
         const customerId = order.accountId
-        const now = yield* Clock.currentTimeMillis
         const botToken = (yield* secrets.current(customerId)).find((one) => one.purpose === "botToken")
         if (botToken === undefined) return yield* new SecretMissing({ orderId: order.id, purpose: "botToken" })
-        const token = ProxyToken.mint(yield* draw)
         const gateway = Redacted.make(Buffer.from(yield* draw).toString("hex"))
-        yield* sql`INSERT INTO proxy_tokens ${sql.insert({
-          hash: ProxyToken.hashOf(Redacted.value(token)),
-          customer_id: customerId,
-          state: "live",
-          created_at: now,
-        })}`
         return {
           botToken: botToken.version,
-          proxyToken: yield* secrets.put(customerId, "proxyToken", token),
+          proxyToken: yield* mintProxyToken(customerId),
           gatewayToken: yield* secrets.put(customerId, "gatewayToken", gateway),
         }
       })
@@ -97,6 +105,7 @@ export class Agents extends Context.Service<
             serviceUntil: serviceUntil(subscription),
             paused: false,
             blocked: false,
+            dailyCap: null,
           },
           { startsAt, endsAt, provisional: isProvisional(endsAt, subscription) },
         )
@@ -134,7 +143,21 @@ export class Agents extends Context.Service<
         return yield* jobs.offer(row.orderId, { customerId, generation, reason })
       })
 
-      return Agents.of({ start, change: (id, asked, actor) => sql.withTransaction(change(id, asked, actor)) })
+      const rotateToken = Effect.fn("Agents.rotateToken")(function* (customerId: CustomerId, actor: string) {
+        yield* sql`SELECT 1 FROM accounts WHERE id = ${customerId} FOR UPDATE`
+        const staying = yield* sql`
+          SELECT 1 FROM agents WHERE customer_id = ${customerId} AND desired -> 'deletion' IS NULL`
+        if (staying.length === 0) return undefined
+        const version = yield* mintProxyToken(customerId)
+        yield* allowances.tokensChanged(customerId)
+        return yield* change(customerId, { _tag: "NewProxyToken", version }, actor)
+      })
+
+      return Agents.of({
+        start,
+        change: (id, asked, actor) => sql.withTransaction(change(id, asked, actor)),
+        rotateToken: (id, actor) => sql.withTransaction(rotateToken(id, actor)),
+      })
     }),
   )
 }

@@ -2,7 +2,7 @@
  * What an agent should be, and how a change moves it. Pure: the first state follows from the order and the sealed secrets,
  * every later one from the state before and one change. A change that alters nothing makes no new generation.
  */
-import type { Desired, JobReason } from "@berth/domain/Jobs"
+import type { Desired, JobReason, SecretPurpose } from "@berth/domain/Jobs"
 import type { SuspensionReason } from "@berth/domain/Lifecycle"
 import { type ModelId, type SoldTierId, tiers } from "@berth/domain/Tiers"
 
@@ -24,17 +24,31 @@ export const desiredOf = (order: Ordered, secrets: Desired["secrets"]): Desired 
 export type Change =
   | { readonly _tag: "Suspend"; readonly reason: SuspensionReason }
   | { readonly _tag: "Resume"; readonly reason: SuspensionReason }
-  /** Final: the agent and all its data go. */
+  /** The agent and all its data go, once the data is exported. Paying calls it off until data is being deleted. */
   | { readonly _tag: "Deprovision" }
+  /** Of an agent that is leaving: its data goes although it was not exported. */
+  | { readonly _tag: "WaiveExport" }
+  /** Its bot has a new token at Telegram, sealed as this version. */
+  | { readonly _tag: "NewBotToken"; readonly version: number }
+  /** It pays by another token from now on, sealed as this version. */
+  | { readonly _tag: "NewProxyToken"; readonly version: number }
+  /** Its pod is to be replaced by another like it. Asked at this time, epoch ms. */
+  | { readonly _tag: "Restart"; readonly at: number }
+
+interface Next {
+  readonly desired: Desired
+  readonly generation: number
+  readonly reason: JobReason
+}
 
 /** The next state and the lane of its job, or undefined if the change alters nothing. */
 export const decide = (
   agent: { readonly generation: number; readonly desired: Desired },
   change: Change,
-): { readonly desired: Desired; readonly generation: number; readonly reason: JobReason } | undefined => {
+): Next | undefined => {
   const { desired } = agent
   const generation = agent.generation + 1
-  if (desired.deletion !== undefined) return undefined
+  if (desired.deletion !== undefined) return leaving(agent, desired.deletion, change)
   switch (change._tag) {
     case "Suspend":
       return desired.suspended.includes(change.reason)
@@ -52,6 +66,52 @@ export const decide = (
         generation,
         reason: "deprovision",
       }
+    case "WaiveExport":
+      return undefined
+    case "NewBotToken":
+      return withSecret(agent, "botToken", change.version)
+    case "NewProxyToken":
+      return withSecret(agent, "proxyToken", change.version)
+    case "Restart":
+      return change.at <= (desired.restartedAt ?? 0)
+        ? undefined
+        : { desired: { ...desired, restartedAt: change.at }, generation, reason: "restart" }
+  }
+}
+
+const withSecret = (
+  { desired, generation }: { readonly generation: number; readonly desired: Desired },
+  purpose: SecretPurpose,
+  version: number,
+): Next | undefined =>
+  version <= desired.secrets[purpose]
+    ? undefined
+    : {
+        desired: { ...desired, secrets: { ...desired.secrets, [purpose]: version } },
+        generation: generation + 1,
+        reason: "rotate",
+      }
+
+/** Nothing changes a leaving agent, but that its owner pays after all, or that ops give its export up. */
+const leaving = (
+  agent: { readonly generation: number; readonly desired: Desired },
+  deletion: NonNullable<Desired["deletion"]>,
+  change: Change,
+): Next | undefined => {
+  const generation = agent.generation + 1
+  if (change._tag === "WaiveExport" && deletion.exportWaived !== true)
+    return {
+      desired: { ...agent.desired, deletion: { confirmedGeneration: generation, exportWaived: true } },
+      generation,
+      reason: "deprovision",
+    }
+  const isPaid = change._tag === "Resume" && change.reason === "payment" && agent.desired.suspended.includes("payment")
+  if (!isPaid) return undefined
+  const { deletion: _, ...desired } = agent.desired
+  return {
+    desired: { ...desired, suspended: desired.suspended.filter((reason) => reason !== "payment") },
+    generation,
+    reason: "resume",
   }
 }
 

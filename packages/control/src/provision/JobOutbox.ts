@@ -57,7 +57,7 @@ export class JobOutbox extends Context.Service<
         again,
         allAgain: Effect.gen(function* () {
           const agents = yield* sql<{ readonly id: CustomerId }>`
-            SELECT customer_id AS id FROM agents WHERE phase <> 'deleted'`
+            SELECT customer_id AS id FROM agents WHERE phase <> 'deleted' OR desired -> 'deletion' IS NULL`
           yield* Effect.forEach(agents, ({ id }) => again(id), { discard: true })
           const now = yield* Clock.currentTimeMillis
           yield* sql`UPDATE work SET due_at = ${now} WHERE queue = 'jobs' AND done_at IS NULL AND dead_reason IS NULL`

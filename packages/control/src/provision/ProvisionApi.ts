@@ -1,13 +1,8 @@
 /** `POST /provision`, on the internal port alone: no Ingress routes to it, and it asks for the service bearer. */
-import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware, HttpApiSecurity } from "effect/http-api"
+import { ServiceBearer } from "@berth/domain/ServiceBearer"
+import { HttpApi, HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
 import * as Schema from "effect/Schema"
 import { Conflict, NotFound, StoreUnavailable } from "../api/Api.ts"
-import { Unauthorized } from "../api/Session.ts"
-
-export class ServiceBearer extends HttpApiMiddleware.Service<ServiceBearer>()("@berth/control/ServiceBearer", {
-  security: { bearer: HttpApiSecurity.bearer },
-  error: Unauthorized,
-}) {}
 
 export class ProvisionGroup extends HttpApiGroup.make("provision")
   .add(

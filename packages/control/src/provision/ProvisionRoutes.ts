@@ -1,26 +1,13 @@
 /**
- * `POST /provision` on the internal port. The service bearer is compared by hash in constant time; without one configured
- * the service does not start. Stripe being away looks like "not paid as far as we know": the caller asks again.
+ * `POST /provision` on the internal port. Without a service bearer the service does not start. Stripe being away looks like
+ * "not paid as far as we know": the caller asks again.
  */
-import { createHash, timingSafeEqual } from "node:crypto"
 import * as Effect from "effect/Effect"
 import { HttpApiBuilder } from "effect/http-api"
 import * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
 import { Conflict, NotFound, StoreUnavailable } from "../api/Api.ts"
-import { Unauthorized } from "../api/Session.ts"
 import { Purchase } from "../billing/Purchase.ts"
-import { InternalApi, ServiceBearer } from "./ProvisionApi.ts"
-
-const digest = (text: string): Buffer => createHash("sha256").update(text).digest()
-
-export const bearerLayer = (token: Redacted.Redacted<string>): Layer.Layer<ServiceBearer> =>
-  Layer.succeed(ServiceBearer)({
-    bearer: (handle, { credential }) =>
-      timingSafeEqual(digest(Redacted.value(credential)), digest(Redacted.value(token)))
-        ? handle
-        : Effect.fail(new Unauthorized({ message: "This needs the service's bearer token." })),
-  })
+import { InternalApi } from "./ProvisionApi.ts"
 
 const handlers = HttpApiBuilder.group(
   InternalApi,

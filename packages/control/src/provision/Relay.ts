@@ -4,11 +4,12 @@
  * While nobody takes jobs the line does not grow without end: a full one waits for its taker, as the rows do in Postgres.
  */
 import type { CustomerId } from "@berth/domain/Ids"
-import { Job, JobJson } from "@berth/domain/Jobs"
+import { Desired, Job, JobJson } from "@berth/domain/Jobs"
 import { JobQueue } from "@berth/domain/JobQueue"
 import { type Taken, Work } from "@berth/domain/Work"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import { SqlClient } from "effect/sql/SqlClient"
 import { Hopeless } from "../Worker.ts"
@@ -22,6 +23,7 @@ export const repushMillis = 60_000
 export const longestLine = 5_000
 
 const decodeRow = Schema.decodeUnknownEffect(JobRow)
+const decodeDesired = Schema.decodeUnknownEffect(Desired)
 const decodeJob = Schema.decodeUnknownEffect(Job)
 const encodeJob = Schema.encodeEffect(JobJson)
 
@@ -33,7 +35,9 @@ interface Standing {
 
 /** What to do with a row, given the agent as it stands. */
 export const decide = (row: JobRow, agent: Standing | undefined): "push" | "superseded" | "close" => {
-  if (agent === undefined || agent.phase === "deleted") return "close"
+  // One that was wanted again, too late to be kept, is deleted and yet to be built anew.
+  if (agent === undefined || (agent.phase === "deleted" && Predicate.hasProperty(agent.desired, "deletion")))
+    return "close"
   return row.generation < agent.generation ? "superseded" : "push"
 }
 
@@ -53,6 +57,7 @@ export const relay = Effect.fn("Relay.relay")(function* (taken: Taken) {
   const queue = yield* JobQueue
   if (verdict === "push" && agent !== undefined && (yield* queue.depth).waiting < longestLine) {
     const secrets = yield* AgentSecrets
+    const desired = yield* decodeDesired(agent.desired).pipe(Effect.orDie)
     const job = yield* decodeJob({
       v: 1,
       id: taken.id,
@@ -60,7 +65,7 @@ export const relay = Effect.fn("Relay.relay")(function* (taken: Taken) {
       customerId: row.customerId,
       generation: agent.generation,
       desired: agent.desired,
-      sealed: yield* secrets.current(row.customerId),
+      sealed: yield* secrets.ofVersions(row.customerId, desired.secrets),
       enqueuedAt: yield* Clock.currentTimeMillis,
     }).pipe(Effect.orDie)
     if (taken.attempts >= 5)

@@ -1,6 +1,7 @@
 import { CustomerId, OrderId } from "@berth/domain/Ids"
 import { assert, layer } from "@effect/vitest"
 import * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { SqlClient } from "effect/sql/SqlClient"
@@ -23,6 +24,17 @@ const placeOrder = (accountId: string, id: string) =>
       botUsername: "alice_bot",
     }),
   )
+
+/** A Pro allowance of 5,000,100 tokens in its second period. */
+const allowanceFor = Effect.fn("allowanceFor")(function* (accountId: string) {
+  const sql = yield* SqlClient
+  const now = yield* Clock.currentTimeMillis
+  yield* sql`INSERT INTO allowances
+    (customer_id, rev, tier, plan, next_plan, packs, anchor, service_until, background_cap)
+    VALUES (${accountId}, 1, 'pro', 5000000, 5000000, 100, ${now}, ${now + 1}, 1000000)`
+  yield* sql`INSERT INTO allowance_periods (customer_id, number, starts_at, ends_at, plan, provisional)
+    VALUES (${accountId}, 1, ${now}, ${now + 1_000_000}, 5000000, false)`
+})
 
 layer(server, { excludeTestServices: true })("the customer's API", (it) => {
   it.effect("opens an anonymous account with an HttpOnly cookie, and knows it again", () =>
@@ -107,8 +119,9 @@ layer(server, { excludeTestServices: true })("the customer's API", (it) => {
       yield* sql`INSERT INTO agents (customer_id, order_id, generation, desired, phase, steps, created_at, updated_at)
         VALUES (${accountId}, 'order-2', 1, ${JSON.stringify(desired)}::text::jsonb, 'active',
                 '[{"step":"Namespace","at":5}]', ${now}, ${now})`
-      yield* sql`INSERT INTO allowances (customer_id, rev, tier, plan, next_plan, packs, anchor, service_until)
-        VALUES (${accountId}, 1, 'pro', 5000000, 5000000, 100, ${now}, ${now + 1})`
+      yield* sql`INSERT INTO allowances
+        (customer_id, rev, tier, plan, next_plan, packs, anchor, service_until, background_cap)
+        VALUES (${accountId}, 1, 'pro', 5000000, 5000000, 100, ${now}, ${now + 1}, 1000000)`
       yield* sql`INSERT INTO allowance_periods (customer_id, number, starts_at, ends_at, plan, provisional)
         VALUES (${accountId}, 0, ${now}, ${now + 1_000_000}, 5000000, false)`
       yield* sql`INSERT INTO ledger_entries
@@ -123,9 +136,93 @@ layer(server, { excludeTestServices: true })("the customer's API", (it) => {
       assert.strictEqual(usage.limit, 5_000_100)
       assert.strictEqual(usage.resetsAt, now + 1_000_000)
       assert.deepInclude(usage.days[0], { prompt: 1200, completion: 800, charged: 2000, requests: 1 })
-      assert.deepInclude(usage.recent[0], { model: "kimi-k2.6", charged: 2000, estimated: false })
+      assert.deepInclude(usage.recent[0], { model: "kimi-k2.6", charged: 2000, estimated: false, background: false })
       assert.strictEqual((yield* ask("/api/agent", { headers: bearer(other.token) })).status, 404)
       assert.strictEqual((yield* ask("/api/usage", { headers: bearer(other.token) })).status, 404)
+    }),
+  )
+
+  it.effect("shows usage by day and model, and what the agent did by itself apart", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const now = yield* Clock.currentTimeMillis
+      const day = 86_400_000
+      const { accountId, token } = yield* openSession
+      yield* allowanceFor(accountId)
+      const use = (id: string, at: number, tokens: number, model: string, background: boolean, period = 1) => sql`
+        INSERT INTO ledger_entries
+          (source_id, customer_id, kind, period, tokens, model, prompt, cached, completion, background, at)
+        VALUES (${`usage:${accountId}-${id}:1`}, ${accountId}, 'usage', ${period}, ${tokens}, ${model}, ${tokens}, 0, 0,
+                ${background}, ${at})`
+      yield* use("a", now, 2_000, "kimi-k2.6", false)
+      yield* use("b", now, 500, "kimi-k2.6", true)
+      yield* use("c", now, 4_000, "kimi-k2.7-code", false)
+      yield* use("d", now - 3 * day, 70, "kimi-k2.6", true, 0)
+      yield* use("e", now - 40 * day, 9, "kimi-k2.6", false, 0)
+      const { json: usage } = yield* ask("/api/usage", { headers: bearer(token) })
+      const seen = (rows: ReadonlyArray<Record<string, unknown>>) =>
+        rows.map(({ charged, background, requests }) => ({ charged, background, requests }))
+      assert.deepStrictEqual(seen(usage.days), [
+        { charged: 70, background: 70, requests: 1 },
+        { charged: 6_500, background: 500, requests: 3 },
+      ])
+      assert.strictEqual(usage.days[1].day, DateTime.formatIsoDateUtc(DateTime.makeUnsafe(now)))
+      assert.deepStrictEqual(
+        usage.models.map(({ model }: { model: string }) => model),
+        ["kimi-k2.7-code", "kimi-k2.6"],
+      )
+      assert.deepStrictEqual(seen(usage.models), [
+        { charged: 4_000, background: 0, requests: 1 },
+        { charged: 2_500, background: 500, requests: 2 },
+      ])
+      assert.deepStrictEqual(usage.background, { used: 500, cap: 1_000_000 })
+      assert.deepInclude(usage.today, { used: 6_500, cap: null, resetsAt: (Math.floor(now / day) + 1) * day })
+    }),
+  )
+
+  it.effect("sets and clears a daily cap, as a numbered change that the audit tells of", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const { accountId, token } = yield* openSession
+      yield* allowanceFor(accountId)
+      const put = (cap: unknown) =>
+        ask("/api/agent/daily-cap", { method: "PUT", body: { cap }, headers: bearer(token) })
+      assert.deepStrictEqual((yield* put(200_000)).json, { cap: 200_000 })
+      const usage = (yield* ask("/api/usage", { headers: bearer(token) })).json
+      assert.strictEqual(usage.today.cap, 200_000)
+      assert.strictEqual((yield* put(200_000)).status, 200)
+      assert.deepStrictEqual((yield* put(null)).json, { cap: null })
+      const changes = yield* sql<{ rev: number; cap: number | null }>`
+        SELECT (payload ->> 'rev')::bigint AS rev, (payload -> 'terms' ->> 'dailyCap')::bigint AS cap
+        FROM work WHERE queue = 'allowance' AND lane = ${accountId} ORDER BY position`
+      assert.deepEqual(changes, [
+        { rev: 2, cap: 200_000 },
+        { rev: 3, cap: null },
+      ])
+      const audit = yield* sql`SELECT actor, action, detail FROM audit WHERE subject = ${accountId} ORDER BY id`
+      assert.deepEqual(audit[0], { actor: accountId, action: "allowance.dailyCap", detail: { cap: 200_000 } })
+    }),
+  )
+
+  it.effect("refuses a daily cap below a day's work or above the month's tokens, and says why", () =>
+    Effect.gen(function* () {
+      const { accountId, token } = yield* openSession
+      const put = (cap: unknown) =>
+        ask("/api/agent/daily-cap", { method: "PUT", body: { cap }, headers: bearer(token) })
+      assert.strictEqual((yield* put(100_000)).status, 404, "no allowance yet")
+      yield* allowanceFor(accountId)
+      const low = yield* put(49_999)
+      assert.strictEqual(low.status, 422)
+      assert.strictEqual(
+        low.json.message,
+        "A daily cap is at least 50,000 tokens: with less your agent could not answer.",
+      )
+      const high = yield* put(5_000_101)
+      assert.strictEqual(high.status, 422)
+      assert.include(high.json.message, "at most your month's 5,000,100 tokens")
+      assert.strictEqual((yield* put(5_000_100)).status, 200)
+      for (const odd of ["100000", 100_000.5, -1, {}, undefined]) assert.isAbove((yield* put(odd)).status, 399)
+      assert.strictEqual((yield* ask("/api/usage", { headers: bearer(token) })).json.today.cap, 5_000_100)
     }),
   )
 
@@ -170,7 +267,12 @@ layer(server, { excludeTestServices: true })("the customer's API", (it) => {
   it.effect("documents the whole public API", () =>
     Effect.gen(function* () {
       const spec = (yield* ask("/openapi.json")).json
-      assert.includeMembers(Object.keys(spec.paths), ["/api/session", "/api/agent", "/api/conversations/{id}/messages"])
+      assert.includeMembers(Object.keys(spec.paths), [
+        "/api/session",
+        "/api/agent",
+        "/api/agent/daily-cap",
+        "/api/conversations/{id}/messages",
+      ])
       assert.include((yield* ask("/docs")).text, "<html")
     }),
   )

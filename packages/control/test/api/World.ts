@@ -1,23 +1,26 @@
 /** A customer-facing server on a real Postgres, on a port of its own, with a memory store and bus. */
 import { createServer } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { AgentInspection } from "@berth/domain/AgentInspection"
 import { Allowance } from "@berth/domain/Allowance"
 import { CustomerBus } from "@berth/domain/CustomerBus"
 import * as AllowanceSourcePostgres from "@berth/domain/live/AllowanceSourcePostgres"
 import * as Postgres from "@berth/domain/live/Postgres"
 import { freshDatabase } from "@berth/domain/testing/FreshDatabase"
+import { Work } from "@berth/domain/Work"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
 import { FetchHttpClient, HttpRouter, HttpServer } from "effect/http"
 import * as Layer from "effect/Layer"
 import { realTelegram, Site } from "../../src/api/Site.ts"
+import { exportsWorld } from "../exports/World.ts"
 
 export const database = Layer.unwrap(Effect.map(freshDatabase, (url) => Postgres.layer(url, 8)))
 
 export const site = Site.layer(new URL("http://127.0.0.1:3000"), realTelegram)
 
 /** What the routes of control need, on a real Postgres. */
-export const stores = AllowanceSourcePostgres.layer.pipe(
+export const stores = Layer.mergeAll(AllowanceSourcePostgres.layer, Work.layer).pipe(
   Layer.provideMerge(database),
   Layer.provideMerge(
     Layer.mergeAll(
@@ -26,6 +29,8 @@ export const stores = AllowanceSourcePostgres.layer.pipe(
       SecureRandom.layerWebCrypto,
       site,
       FetchHttpClient.layer,
+      exportsWorld,
+      AgentInspection.layerNone,
     ),
   ),
 )

@@ -42,6 +42,18 @@ layer(world, { timeout: "60 seconds", excludeTestServices: true })("allowance ch
     }),
   )
 
+  it.effect("a change of tier takes the cap on background turns with it, and leaves the customer's daily cap", () =>
+    Effect.gen(function* () {
+      const { accountId } = yield* customer({ tier: "starter" })
+      yield* change(accountId, { dailyCap: 100_000 })
+      yield* synced
+      assert.deepInclude((yield* viewOf(accountId))?.terms, { dailyCap: 100_000, backgroundCap: 200_000 })
+      yield* change(accountId, { tier: "team", plan: 20_000_000, nextPlan: 20_000_000 })
+      yield* synced
+      assert.deepInclude((yield* viewOf(accountId))?.terms, { dailyCap: 100_000, backgroundCap: 4_000_000 })
+    }),
+  )
+
   it.effect("a change that was missed is made up for by a rebuild", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient
@@ -110,18 +122,19 @@ layer(world, { timeout: "60 seconds", excludeTestServices: true })("allowance ch
       const allowance = yield* Allowance
       const source = yield* AllowanceSource
       const all = yield* source.customers
-      yield* Effect.forEach(all, allowance.forget)
+      yield* Effect.forEach(all, ({ customerId }) => allowance.forget(customerId))
       const broken = AllowanceSource.of({
         ...source,
         snapshot: (id) =>
-          id === all[0]
+          id === all[0]?.customerId
             ? Effect.fail(new StoreUnavailable({ store: "postgres", operation: "snapshot", cause: "unreadable" }))
             : source.snapshot(id),
       })
       const healed = yield* Effect.exit(Effect.provideService(AllowanceSync.heal, AllowanceSource, broken))
       assert.isTrue(Exit.isFailure(healed), "and it is told")
       assert.isAbove(all.length, 2)
-      assert.deepStrictEqual(yield* allowance.absent(all), all.slice(0, 1))
+      const left = all.slice(0, 1).map(({ customerId }) => customerId)
+      assert.deepStrictEqual(yield* allowance.outdated(all), left)
     }),
   )
 })

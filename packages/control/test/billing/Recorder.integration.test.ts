@@ -1,7 +1,6 @@
 import { Allowance } from "@berth/domain/Allowance"
 import { AllowanceSource } from "@berth/domain/AllowanceSource"
 import { type CustomerId, RequestId } from "@berth/domain/Ids"
-import type { UsageEvent } from "@berth/domain/Usage"
 import { UsageEvents } from "@berth/domain/UsageEvents"
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -15,42 +14,11 @@ import * as Periods from "../../src/billing/Periods.ts"
 import { commit, gather, record } from "../../src/billing/Recorder.ts"
 import { SubscriptionSync } from "../../src/billing/SubscriptionSync.ts"
 import { Payments } from "../../src/billing/Payments.ts"
-import { customer, november, world } from "./World.ts"
+import { streamOf, usage } from "./Stream.ts"
+import { customer, world } from "./World.ts"
 
 const december = Date.UTC(2026, 11, 24, 12)
 const january = Date.UTC(2027, 0, 24, 12)
-
-const usage = (customerId: CustomerId, request: string, charge: number, period = 0) => ({
-  _tag: "usage" as const,
-  customerId,
-  at: november,
-  period,
-  requestId: RequestId.make(`${customerId}-${request}`),
-  attempt: 1,
-  model: "kimi-k2.6",
-  usage: { prompt: charge, cached: 0, completion: 0, reasoning: 0 },
-  charge,
-  estimated: false,
-  priceVersion: "2026-11",
-  traceId: "",
-})
-
-/** A stream of its own beside the store's: what a test says that Redis holds. */
-const streamOf = (epoch: string, events: ReadonlyArray<UsageEvent>) => {
-  let kept = events.map((event, index) => ({ cursor: `${index + 1}-0`, event }))
-  const from = (place: { epoch: string; cursor: string }) =>
-    place.epoch === epoch
-      ? kept.filter(({ cursor }) => Number.parseInt(cursor, 10) > Number.parseInt(place.cursor, 10))
-      : kept
-  return UsageEvents.of({
-    after: (place, max) => Effect.sync(() => ({ epoch, events: from(place).slice(0, max) })),
-    trim: (place) =>
-      Effect.sync(() => {
-        if (place.epoch === epoch) kept = from(place)
-      }),
-    length: Effect.sync(() => kept.length),
-  })
-}
 
 const ledger = Effect.fn("ledger")(function* (customerId: CustomerId) {
   const sql = yield* SqlClient
@@ -325,6 +293,8 @@ const spend = Effect.fn("spend")(function* (customerId: CustomerId, request: str
     tokenHash: hash,
     requestId: RequestId.make(`${customerId}-${request}`),
     attempt: 1,
+    model: "kimi-k2.6",
+    background: false,
     prompt: 1_500,
     completion: 1_000,
     floor: 1_000,

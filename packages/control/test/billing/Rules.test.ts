@@ -139,7 +139,8 @@ describe("the relay", () => {
   it.each([
     ["pushes the newest generation", { generation: 2, desired: {}, phase: "active" }, "push"],
     ["leaves an older row to the newer one", { generation: 3, desired: {}, phase: "active" }, "superseded"],
-    ["closes the row of a deleted agent", { generation: 2, desired: {}, phase: "deleted" }, "close"],
+    ["closes the row of a deleted agent", { generation: 2, desired: { deletion: {} }, phase: "deleted" }, "close"],
+    ["pushes that of a deleted agent that is wanted again", { generation: 2, desired: {}, phase: "deleted" }, "push"],
     ["closes the row of no agent", undefined, "close"],
   ] as const)("%s", (_, agent, expected) => {
     assert.strictEqual(decideRelay(row, agent), expected)

@@ -10,6 +10,7 @@ import { JobQueue } from "@berth/domain/JobQueue"
 import * as AllowanceSourcePostgres from "@berth/domain/live/AllowanceSourcePostgres"
 import * as Postgres from "@berth/domain/live/Postgres"
 import { Sealer } from "@berth/domain/Seal"
+import { Switches } from "@berth/domain/Switches"
 import { freshDatabase } from "@berth/domain/testing/FreshDatabase"
 import type { SoldTierId } from "@berth/domain/Tiers"
 import { UsageEvents } from "@berth/domain/UsageEvents"
@@ -36,10 +37,12 @@ import { Mailbox } from "../../src/embedded/Mailbox.ts"
 import { StripeDouble } from "../../src/embedded/StripeDouble.ts"
 import * as StripePages from "../../src/embedded/StripePages.ts"
 import * as StripePayments from "../../src/embedded/StripePayments.ts"
+import { Exports } from "../../src/exports/Exports.ts"
 import { Mails } from "../../src/notify/Mails.ts"
 import * as AgentReports from "../../src/provision/AgentReports.ts"
 import { AgentSecrets } from "../../src/provision/AgentSecrets.ts"
 import { relay } from "../../src/provision/Relay.ts"
+import { exportsWorld } from "../exports/World.ts"
 
 export const webhookSecret = Redacted.make("whsec_test_0123456789")
 
@@ -57,6 +60,7 @@ const database = Layer.unwrap(Effect.map(freshDatabase, (url) => Postgres.layer(
 const redis = Layer.mergeAll(
   Allowance.layerMemory,
   UsageEvents.layerMemory,
+  Switches.layerMemory,
   JobQueue.layerMemory,
   AgentEvents.layerMemory,
   CustomerBus.layerMemory,
@@ -91,14 +95,20 @@ const base = Layer.mergeAll(AllowanceSourcePostgres.layer, Work.layer).pipe(Laye
 
 /** With a clock and a logger of one's own, and Stripe's webhooks going to some path. */
 export const worldAt = <A>(surroundings: Layer.Layer<A>, webhookPath = "/webhooks/stripe") =>
-  Layer.mergeAll(Checkout.layer, SubscriptionSync.layer, Mails.layer({ publicUrl: "http://berth.test" }), routes).pipe(
+  Layer.mergeAll(
+    Checkout.layer,
+    SubscriptionSync.layer,
+    Exports.layer,
+    Mails.layer({ publicUrl: "http://berth.test" }),
+    routes,
+  ).pipe(
     Layer.provideMerge(Billing.purchases),
     Layer.provideMerge(stripe(webhookPath)),
     Layer.provideMerge(server),
     Layer.provideMerge(Mailbox.mailer),
     Layer.provideMerge(Mailbox.layer),
     Layer.provideMerge(Layer.mergeAll(base, redis, SecureRandom.layerWebCrypto, Sealer.layer(recipient))),
-    Layer.provideMerge(Layer.mergeAll(KeyValueStore.layerMemory, FetchHttpClient.layer)),
+    Layer.provideMerge(Layer.mergeAll(KeyValueStore.layerMemory, FetchHttpClient.layer, exportsWorld)),
     Layer.provideMerge(surroundings),
   )
 

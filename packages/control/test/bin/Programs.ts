@@ -6,6 +6,7 @@ import { createServer } from "node:net"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as FreePorts from "@berth/domain/testing/FreePorts"
 import * as Effect from "effect/Effect"
 
 const packages = join(import.meta.dirname, "../../..")
@@ -16,6 +17,7 @@ export const programs = {
   onboarding: join(packages, "control/src/bin/onboarding.ts"),
   billing: join(packages, "control/src/bin/billing.ts"),
   migrate: join(packages, "control/src/bin/migrate.ts"),
+  ops: join(packages, "control/src/bin/ops.ts"),
   proxy: join(packages, "proxy/src/bin/token-proxy.ts"),
   operator: join(packages, "operator/src/bin/operator.ts"),
 }
@@ -30,12 +32,12 @@ export interface Running {
 }
 
 /** With these variables and no others. Killed, if it still runs, with the scope. */
-export const run = (program: Program, variables: Readonly<Record<string, string>>) =>
+export const run = (program: Program, variables: Readonly<Record<string, string>>, args: ReadonlyArray<string> = []) =>
   Effect.acquireRelease(
     Effect.sync((): Running => {
       const { PATH = "" } = process.env
       const env = { PATH, ...variables }
-      const child = spawn(process.execPath, [programs[program]], { env, stdio: ["ignore", "pipe", "pipe"] })
+      const child = spawn(process.execPath, [programs[program], ...args], { env, stdio: ["ignore", "pipe", "pipe"] })
       let output = ""
       for (const stream of [child.stdout, child.stderr])
         stream.on("data", (data: Buffer) => (output += data.toString()))
@@ -54,10 +56,14 @@ export const run = (program: Program, variables: Readonly<Record<string, string>
   )
 
 /** Runs to its end. */
-export const outcome = (program: Program, variables: Readonly<Record<string, string>>) =>
+export const outcome = (
+  program: Program,
+  variables: Readonly<Record<string, string>>,
+  args: ReadonlyArray<string> = [],
+) =>
   Effect.scoped(
     Effect.gen(function* () {
-      const { ended, output } = yield* run(program, variables)
+      const { ended, output } = yield* run(program, variables, args)
       return { code: yield* ended, output: output() }
     }),
   )
@@ -69,13 +75,7 @@ export const folder = Effect.acquireRelease(
 
 /** Ports that are free now, all different. */
 export const freePorts = (count: number): Effect.Effect<ReadonlyArray<number>> =>
-  Effect.promise(async () => {
-    const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"))
-    await Promise.all(servers.map((server) => once(server, "listening")))
-    const ports = servers.map((server) => (server.address() as AddressInfo).port)
-    await Promise.all(servers.map((server) => once(server.close(), "close")))
-    return ports
-  })
+  Effect.promise(() => FreePorts.freePorts(count))
 
 /** A port that somebody listens on. */
 export const busyPort = Effect.map(

@@ -88,7 +88,7 @@ describe("a program that cannot start says in one line what to do", () => {
     says(
       "berth",
       production,
-      "BERTH_ENV=production refuses embedded ports: set DATABASE_URL (postgres), REDIS_URL (redis), KIMI_API_KEY (kimi), STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET (stripe), TELEGRAM_BOT_TOKEN (telegram), SMTP_URL (mail), KUBECONFIG and OPENCLAW_IMAGE (cluster), OPERATOR_AGE_IDENTITY (identity), SERVICE_TOKEN (bearer), PUBLIC_URL (address).",
+      "BERTH_ENV=production refuses embedded ports: set DATABASE_URL (postgres), REDIS_URL (redis), KIMI_API_KEY (kimi), STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET (stripe), TELEGRAM_BOT_TOKEN (telegram), SMTP_URL (mail), KUBECONFIG and OPENCLAW_IMAGE and EXPORTER_IMAGE (cluster), OPERATOR_AGE_IDENTITY (identity), SERVICE_TOKEN (bearer), EXPORT_URL (exports), EXPORT_AGE_IDENTITY (opener), EXPORT_LINK_KEY (links), PUBLIC_URL (address).",
     ),
   )
 
@@ -96,11 +96,15 @@ describe("a program that cannot start says in one line what to do", () => {
     says(
       "api",
       production,
-      "BERTH_ENV=production refuses embedded ports: set DATABASE_URL (postgres), REDIS_URL (redis), STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET (stripe), OPERATOR_AGE_RECIPIENT (seal), SERVICE_TOKEN (bearer), PUBLIC_URL (address).",
+      "BERTH_ENV=production refuses embedded ports: set DATABASE_URL (postgres), REDIS_URL (redis), STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET (stripe), OPERATOR_AGE_RECIPIENT (seal), SERVICE_TOKEN (bearer), OPERATOR_URL and OPERATOR_TOKEN (inspection), EXPORT_URL (exports), EXPORT_AGE_IDENTITY (opener), EXPORT_LINK_KEY (links), PUBLIC_URL (address).",
     ),
   )
 
   it.live("operator with a cluster but no image", () =>
-    says("operator", { KUBECONFIG: "/etc/k" }, "KUBECONFIG is given, so OPENCLAW_IMAGE is needed too."),
+    says(
+      "operator",
+      { KUBECONFIG: "/etc/k" },
+      "KUBECONFIG is given, so OPENCLAW_IMAGE and EXPORTER_IMAGE are needed too.",
+    ),
   )
 })

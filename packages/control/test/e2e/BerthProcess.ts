@@ -2,10 +2,10 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as EmbeddedPostgres from "@berth/domain/live/EmbeddedPostgres"
+import { freePorts } from "@berth/domain/testing/FreePorts"
 import * as Effect from "effect/Effect"
 import type { HttpClient } from "effect/http"
 import * as Schema from "effect/Schema"
@@ -14,18 +14,6 @@ import * as Instance from "../../src/demo/Instance.ts"
 import { World } from "../../src/embedded/StripeDouble/World.ts"
 
 const program = join(import.meta.dirname, "../../src/bin/berth.ts")
-
-/** Ports that are free now. All are held until all are known, so that no two are the same. */
-const freePorts = async (count: number): Promise<ReadonlyArray<number>> => {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"))
-  await Promise.all(servers.map((server) => once(server, "listening")))
-  const ports = servers.map((server) => {
-    const address = server.address()
-    return typeof address === "object" && address !== null ? address.port : 0
-  })
-  await Promise.all(servers.map((server) => once(server.close(), "close")))
-  return ports
-}
 
 export interface BerthProcess {
   readonly origin: string

@@ -1,9 +1,14 @@
-/** The six services as six processes, that share nothing but a real Postgres, a real Redis and this machine's folder. */
+/**
+ * The six services as six processes, that share nothing but a real Postgres, a real Redis and this machine's folder, each
+ * with no more rights in the two than production gives it.
+ */
 import { randomBytes } from "node:crypto"
 import * as NodeSocket from "@effect/platform-node/NodeSocket"
 import { freshDatabase } from "@berth/domain/testing/FreshDatabase"
-import { freshRedis } from "@berth/domain/testing/FreshRedis"
+import { loginOf } from "@berth/domain/testing/GroupLogin"
+import { startRedisWithUsers } from "@berth/domain/testing/RedisUsers"
 import { mint } from "@berth/domain/ProxyToken"
+import type { RedisUser } from "@berth/domain/RedisRights"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
@@ -18,7 +23,7 @@ const ports = [...names, "BILLING", "BILLING_OPS", "WEB", "WEB_OPS"].map((name) 
 
 describe("six processes", () => {
   it.live(
-    "sell an agent that answers, and stop when they are told to",
+    "sell an agent that answers, with their own rights alone, and stop when they are told to",
     () =>
       Effect.gen(function* () {
         const free = yield* freePorts(ports.length)
@@ -28,15 +33,26 @@ describe("six processes", () => {
         const env = {
           ...listen,
           BERTH_DIR: `${yield* folder}/berth`,
-          DATABASE_URL: Redacted.value(yield* freshDatabase),
-          REDIS_URL: yield* freshRedis,
           PUBLIC_URL: origin,
           INTERNAL_URL: at("INTERNAL_PORT"),
           SERVICE_TOKEN: "six-services",
           ONBOARDING_PROXY_URL: `${at("PROXY_PORT")}/v1`,
           ONBOARDING_PROXY_TOKEN: Redacted.value(mint(randomBytes(32))),
         }
-        const running = yield* Effect.forEach(services, (service) => run(service, env), { concurrency: "unbounded" })
+        const redis = yield* startRedisWithUsers
+        const database = yield* freshDatabase
+        const control = { DATABASE_URL: Redacted.value(yield* loginOf(database, "berth_control")) }
+        const redisOf = (user: RedisUser) => ({ REDIS_URL: Redacted.value(redis.urlOf(user)) })
+        const own: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+          proxy: { DATABASE_URL: Redacted.value(yield* loginOf(database, "berth_proxy")), ...redisOf("proxy") },
+          operator: redisOf("operator"),
+          api: { ...control, ...redisOf("api") },
+          onboarding: { ...control, ...redisOf("onboarding") },
+          billing: { ...control, ...redisOf("billing") },
+        }
+        const running = yield* Effect.forEach(services, (service) => run(service, { ...env, ...own[service] }), {
+          concurrency: "unbounded",
+        })
         const told = () => running.map(({ output }) => output()).join("\n")
         const isUp = (service: Program, index: number) =>
           running[index]?.output().startsWith(service === "proxy" ? "token-proxy" : service) ?? false

@@ -192,4 +192,20 @@ layer(Server, { excludeTestServices: true })("the embedded Telegram, by a real g
       }).pipe(Effect.scoped)
     }),
   )
+
+  it.effect("gives a bot a new token, and from then on knows the one before no more", () =>
+    Effect.gen(function* () {
+      const telegram = yield* TelegramDouble
+      const { token } = yield* telegram.createBot("renewed_bot")
+      const client = yield* api(token)
+      yield* telegram.say("renewed_bot", alice, "hello")
+      const { token: renewed } = yield* telegram.revoke("renewed_bot")
+      assert.strictEqual(code(yield* Effect.flip(calls(() => client.getMe()))), 401)
+      const again = yield* api(renewed)
+      assert.strictEqual((yield* calls(() => again.getMe())).username, "renewed_bot")
+      assert.strictEqual((yield* calls(() => again.getUpdates())).length, 1, "what was written to it is still there")
+      assert.strictEqual((yield* Effect.flip(telegram.revoke("nobody_bot")))._tag, "TelegramDoubleRefused")
+      assert.strictEqual((yield* Effect.flip(telegram.revoke("berth_bot")))._tag, "TelegramDoubleRefused")
+    }),
+  )
 })

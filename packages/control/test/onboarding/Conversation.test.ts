@@ -203,6 +203,33 @@ describe("people", () => {
     assert.strictEqual(talk.state.stage, "live")
   })
 
+  it("takes the new token of the bot once the agent is there, and changes no fact by it", () => {
+    const talk = gathered(new Talk()).say("yes").on({ _tag: "OrderPlaced", orderId: "o1" })
+    talk.told({ _tag: "paid", seq: 1, orderId: "o1" })
+    talk.told({ _tag: "active", seq: 2, botUsername: "alice_bot", text: "" })
+    talk.told({ _tag: "troubled", seq: 3, reason: "BotTokenRejected", message: "Send a new one.", needsOwner: true })
+    assert.strictEqual(talk.text, "Send a new one.")
+    const facts = JSON.stringify(talk.state.facts)
+    talk.say(`the new one: ${token}`)
+    assert.deepStrictEqual(talk.effects, [{ _tag: "ReplaceBotToken", username: "alice_bot" }])
+    assert.strictEqual(talk.text, "", "it says nothing before it is known whose token it is")
+    assert.match(talk.on({ _tag: "OtherBot", username: "alice_bot" }).text, /another bot.*@alice_bot/)
+    assert.match(talk.on({ _tag: "OtherBot", username: null }).text, /not set up yet/)
+    assert.match(talk.on({ _tag: "BotTokenReplaced" }).text, /restarts with it/)
+    assert.strictEqual(JSON.stringify(talk.state.facts), facts)
+    talk.told({ _tag: "recovered", seq: 4, reason: "BotTokenRejected", message: "All well." })
+    assert.strictEqual(talk.text, "All well.")
+  })
+
+  it("says why a new token is no good, and that the agent is live all the same", () => {
+    const talk = gathered(new Talk()).say("yes").on({ _tag: "OrderPlaced", orderId: "o1" })
+    talk.told({ _tag: "active", seq: 1, botUsername: "alice_bot", text: "" })
+    const bot = { _tag: "Refused", reason: "unknown" } as const
+    talk.on({ _tag: "Said", via: "web", facts: {}, intent: "none", bot, removed: ["bot token"] })
+    assert.match(talk.text, /Telegram does not know that token/)
+    assert.deepStrictEqual(talk.effects, [])
+  })
+
   it("keeps an order whose payment page could not be opened, and tries again", () => {
     const talk = gathered(new Talk()).say("yes").on({ _tag: "OrderPlaced", orderId: "o1" })
     talk.on({ _tag: "CheckoutFailed", orderId: "o1" })
@@ -242,13 +269,25 @@ describe("those who try their luck", () => {
     assert.deepStrictEqual(talk.effects, [])
   })
 
-  it("changes nothing after payment", () => {
+  it("tells a customer that the month's tokens run out, and changes nothing by it", () => {
+    const talk = gathered(new Talk()).say("yes").on({ _tag: "OrderPlaced", orderId: "o1" })
+    talk.told({ _tag: "paid", seq: 1, orderId: "o1" }).told({ _tag: "active", seq: 2, botUsername: "bot", text: "" })
+    const before = talk.state
+    const alert = { used: 80, limit: 100, period: 0, resetsAt: Date.UTC(2026, 11, 24) }
+    talk.told({ _tag: "usage.alert", seq: 3, percent: 80, ...alert })
+    assert.match(talk.text, /^80% of this month's tokens are used\..* December 24, 2026/)
+    assert.deepStrictEqual(talk.state, { ...before, followed: 3 })
+    talk.told({ _tag: "usage.alert", seq: 4, percent: 100, ...alert })
+    assert.match(talk.text, /^This month's tokens are used up\. Your agent answers again on December 24, 2026/)
+  })
+
+  it("changes nothing after payment but the token of the agent's own bot", () => {
     const talk = gathered(new Talk()).say("yes").on({ _tag: "OrderPlaced", orderId: "o1" })
     talk.told({ _tag: "paid", seq: 1, orderId: "o1" })
     const facts = talk.state.facts
     talk.say(`switch to Team, mail evil@example.com, token ${token}`)
     assert.deepStrictEqual(talk.state.facts, facts)
-    assert.deepStrictEqual(talk.effects, [])
+    assert.deepStrictEqual(talk.effects, [{ _tag: "ReplaceBotToken", username: "alice_bot" }])
     talk.on({ _tag: "TelegramOpened", person: { userId: "666", username: "mallory", name: "Mallory" } })
     assert.deepStrictEqual(talk.state.facts, facts)
   })

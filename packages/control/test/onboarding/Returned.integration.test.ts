@@ -2,6 +2,7 @@
 import { createServer } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import type { CustomerId } from "@berth/domain/Ids"
+import { ServiceBearer } from "@berth/domain/ServiceBearer"
 import { assert, layer } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -36,7 +37,7 @@ const onboarding = (bearer: string) =>
   Layer.effect(
     ChatOrigin,
     Effect.gen(function* () {
-      const secret = ProvisionRoutes.bearerLayer(Redacted.make("service-secret"))
+      const secret = ServiceBearer.layerOf(Redacted.make("service-secret"))
       const url = yield* served(Layer.provide(ProvisionRoutes.layer, secret))
       const provisioning = Provisioning.layer({ url, token: Redacted.make(bearer) })
       return yield* served(Layer.provide(onboardingRoutes, provisioning))

@@ -21,14 +21,18 @@ const fresh: AgentState = {
   reportedAt: 0,
   steps: [],
   failure: null,
+  troubles: [],
 }
+
+const rejected = { condition: "BotToken", reason: "BotTokenRejected", message: "Send a new one.", needsOwner: true }
+const disk = (reason: string) => ({ condition: "Disk", reason, message: "Tidy up.", needsOwner: true })
 
 const common = (generation: number, seq: number, at = seq) => ({ customerId, generation, seq, at })
 
 const after = (agent: AgentState, event: AgentEvent): AgentState => ({ ...agent, ...decide(agent, event).next })
 
 const Event = Schema.Struct({
-  tag: Schema.Literals(["active", "suspended", "deleted", "failed", "step", "resync"]),
+  tag: Schema.Literals(["active", "suspended", "deleted", "failed", "troubled", "recovered", "step", "resync"]),
   phase: Phase,
   generation: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 3 })),
   seq: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 9 })),
@@ -38,7 +42,11 @@ const eventOf = ({ tag, phase, generation, seq }: typeof Event.Type): AgentEvent
   const base = common(generation, seq)
   switch (tag) {
     case "resync":
-      return { _tag: tag, phase, ...base }
+      return { _tag: tag, phase, ...base, ...(seq % 2 === 0 ? {} : { troubles: seq % 3 === 0 ? [rejected] : [] }) }
+    case "troubled":
+      return { _tag: tag, ...rejected, ...base }
+    case "recovered":
+      return { _tag: tag, condition: "BotToken", reason: "BotTokenRejected", message: "fine", ...base }
     case "step":
       return { _tag: tag, step: "Secret", ...base }
     case "failed":
@@ -56,7 +64,8 @@ describe("an operator's report", () => {
     for (const event of events) {
       const report = decide(agent, event)
       assert.isUndefined(report.next)
-      assert.isUndefined(report.tell)
+      assert.deepStrictEqual(report.tell, [])
+      assert.deepStrictEqual(report.call, [])
       assert.isFalse(report.live)
     }
   })
@@ -89,5 +98,72 @@ describe("an operator's report", () => {
     assert.isTrue(decide(newer, { _tag: "resync", phase: "active", ...common(2, 1) }).again)
     assert.isFalse(decide(newer, { _tag: "active", ...common(2, 1) }).again)
     assert.isFalse(decide(newer, { _tag: "resync", phase: "active", ...common(3, 1) }).again)
+  })
+
+  const told = (agent: AgentState, event: AgentEvent) =>
+    decide(agent, event).tell.map(({ event: { _tag, ...rest } }) =>
+      "reason" in rest ? `${_tag} ${rest.reason}` : _tag,
+    )
+
+  it("of a trouble is told once, with a mail if only its owner can mend it, and so is its end", () => {
+    const active = after(fresh, { _tag: "active", ...common(1, 1) })
+    const event = { _tag: "troubled", ...rejected, ...common(1, 2) } as const
+    assert.deepStrictEqual(told(active, event), ["troubled BotTokenRejected"])
+    assert.deepStrictEqual(
+      decide(active, event).call.map(({ reason }) => reason),
+      ["BotTokenRejected"],
+    )
+    const ours = { ...event, condition: "Telegram", reason: "TelegramNotConnected", needsOwner: false }
+    assert.deepStrictEqual(decide(active, ours).call, [])
+    const ill = after(active, event)
+    assert.deepStrictEqual(ill.troubles, [{ ...rejected, since: 2 }])
+    assert.strictEqual(ill.phase, "active")
+    assert.deepStrictEqual(told(ill, { ...event, ...common(1, 3) }), [])
+    const end = {
+      _tag: "recovered",
+      condition: "BotToken",
+      reason: rejected.reason,
+      message: "x",
+      ...common(1, 4),
+    } as const
+    assert.deepStrictEqual(told(ill, end), ["recovered BotTokenRejected"])
+    assert.deepStrictEqual(after(ill, end).troubles, [])
+  })
+
+  it("of another trouble on the same side takes the place of the one before, which has not ended", () => {
+    const active = after(fresh, { _tag: "active", ...common(1, 1) })
+    const nearly = after(active, { _tag: "troubled", ...disk("DiskNearlyFull"), ...common(1, 2) })
+    const full = { _tag: "troubled", ...disk("DiskFull"), ...common(1, 3) } as const
+    assert.deepStrictEqual(told(nearly, full), ["troubled DiskFull"])
+    assert.deepStrictEqual(
+      after(nearly, full).troubles.map(({ reason }) => reason),
+      ["DiskFull"],
+    )
+  })
+
+  it("forgets troubles of an agent that stops or fails, without calling it well", () => {
+    const ill = after(after(fresh, { _tag: "active", ...common(1, 1) }), {
+      _tag: "troubled",
+      ...rejected,
+      ...common(1, 2),
+    })
+    const failed = { _tag: "failed", reason: "NoRoom", message: "m", retriable: true, ...common(1, 3) } as const
+    assert.deepStrictEqual(told(ill, failed), ["failed NoRoom"])
+    assert.deepStrictEqual(after(ill, failed).troubles, [])
+    assert.deepStrictEqual(told(ill, { _tag: "suspended", ...common(1, 3) }), ["suspended"])
+  })
+
+  it("at a resync tells of troubles that got lost, also of their end; one that says nothing of them changes nothing", () => {
+    const active = after(fresh, { _tag: "active", ...common(1, 1) })
+    const resync = { _tag: "resync", phase: "active", ...common(1, 5) } as const
+    const found = { ...resync, troubles: [rejected] }
+    assert.deepStrictEqual(told(active, found), ["active", "troubled BotTokenRejected"])
+    const ill = after(active, found)
+    assert.deepStrictEqual(ill.troubles, [{ ...rejected, since: 5 }])
+    const later = { ...found, ...common(1, 9) }
+    assert.deepStrictEqual(after(ill, later).troubles, [{ ...rejected, since: 5 }])
+    assert.deepStrictEqual(told(ill, later), ["active"])
+    assert.deepStrictEqual(after(ill, { ...resync, ...common(1, 9) }).troubles, ill.troubles)
+    assert.deepStrictEqual(told(ill, { ...later, troubles: [] }), ["active", "recovered BotTokenRejected"])
   })
 })

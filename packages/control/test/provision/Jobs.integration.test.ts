@@ -3,12 +3,15 @@ import type { CustomerId } from "@berth/domain/Ids"
 import { JobQueue } from "@berth/domain/JobQueue"
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
 import { SqlClient } from "effect/sql/SqlClient"
 import { TestClock } from "effect/testing"
 import { Mailbox } from "../../src/embedded/Mailbox.ts"
 import { deliver } from "../../src/notify/Mails.ts"
 import * as Worker from "../../src/Worker.ts"
+import * as AgentRequests from "../../src/provision/AgentRequests.ts"
 import { Agents } from "../../src/provision/Agents.ts"
+import { AgentSecrets } from "../../src/provision/AgentSecrets.ts"
 import * as AgentReports from "../../src/provision/AgentReports.ts"
 import { JobOutbox } from "../../src/provision/JobOutbox.ts"
 import { longestLine } from "../../src/provision/Relay.ts"
@@ -90,6 +93,39 @@ layer(world, { timeout: "60 seconds", excludeTestServices: true })("jobs and rep
         "gatewayToken",
         "proxyToken",
       ])
+    }),
+  )
+
+  it.effect("a new bot token goes along from the generation that asks for it, never with an older one", () =>
+    Effect.gen(function* () {
+      const agents = yield* Agents
+      const secrets = yield* AgentSecrets
+      const { accountId } = yield* customer()
+      yield* relayed
+      yield* jobsPushed
+      yield* secrets.put(accountId, "botToken", Redacted.make("123:another"))
+      yield* AgentRequests.ask(accountId, "new-bot-token", "customer", "sent in the chat")
+      const botTokens = Effect.map(jobsPushed, (jobs) =>
+        jobs
+          .filter(({ customerId }) => customerId === accountId)
+          .map(({ desired, reason, sealed }: any) => [
+            reason,
+            desired.secrets.botToken,
+            sealed.find(({ purpose }: any) => purpose === "botToken").version,
+            sealed.length,
+          ]),
+      )
+      // Something else is asked before billing comes to it.
+      yield* agents.change(accountId, { _tag: "Suspend", reason: "payment" }, "test")
+      yield* relayed
+      assert.deepStrictEqual(yield* botTokens, [["suspend", 1, 1, 3]])
+      while (yield* AgentRequests.carryOut);
+      yield* relayed
+      assert.deepStrictEqual(yield* botTokens, [["rotate", 2, 2, 3]])
+      yield* AgentRequests.ask(accountId, "new-bot-token", "customer", "twice")
+      while (yield* AgentRequests.carryOut);
+      yield* relayed
+      assert.deepStrictEqual(yield* botTokens, [], "the same token again changes nothing")
     }),
   )
 

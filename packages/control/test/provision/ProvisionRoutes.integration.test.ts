@@ -1,5 +1,6 @@
 import { createServer } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { ServiceBearer } from "@berth/domain/ServiceBearer"
 import { assert, layer } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -7,7 +8,7 @@ import { HttpServer } from "effect/http"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import { bearerLayer, layer as routes } from "../../src/provision/ProvisionRoutes.ts"
+import { layer as routes } from "../../src/provision/ProvisionRoutes.ts"
 import { checkedOut, customer, world } from "../billing/World.ts"
 
 class InternalPort extends Context.Service<InternalPort, number>()("test/InternalPort") {}
@@ -17,7 +18,7 @@ const internal = Layer.effect(
   Effect.map(HttpServer.HttpServer, ({ address }) => (address._tag === "InetAddressV4" ? address.port : 0)),
 ).pipe(
   Layer.provideMerge(HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true })),
-  Layer.provide(bearerLayer(Redacted.make("service-secret"))),
+  Layer.provide(ServiceBearer.layerOf(Redacted.make("service-secret"))),
   Layer.provide(Layer.fresh(NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" }))),
   Layer.provideMerge(world),
 )

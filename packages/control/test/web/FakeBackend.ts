@@ -2,6 +2,7 @@
  * The customer's HTTP contract over `FakeStory`, with its WebSocket and the built pages on one port: everything that the
  * pages need to be tried by hand (`node test/web/FakeBackend.ts`) or by the screenshots.
  */
+import { InspectionUnavailable, NoLogs } from "@berth/domain/AgentInspection"
 import { NodeHttpServer, NodeRuntime, NodeServices } from "@effect/platform-node"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -60,6 +61,19 @@ const account = HttpApiBuilder.group(
           Effect.fromNullishOr(story.agent()).pipe(Effect.mapError(() => absent("agent"))),
         ),
       usage: () => Effect.map(mine, (story) => story.usageView()),
+      dailyCap: ({ payload: { cap } }) =>
+        Effect.flatMap(mine, (story) => {
+          story.dailyCap = cap
+          return Effect.succeed({ cap })
+        }),
+      deletion: ({ payload: { confirm } }) =>
+        Effect.flatMap(mine, (story) => {
+          const wanted = story.agent()?.botUsername
+          if (confirm !== wanted)
+            return Effect.fail(new Rejected({ message: `To delete your agent, type its name: ${wanted}` }))
+          story.leave()
+          return Effect.succeed({})
+        }),
       order: ({ params }) =>
         Effect.flatMap(mine, (story) =>
           params.id === story.orderId
@@ -72,6 +86,34 @@ const account = HttpApiBuilder.group(
               })
             : Effect.fail(absent("order")),
         ),
+    })
+  }),
+)
+
+const inspection = HttpApiBuilder.group(
+  PublicApi,
+  "inspection",
+  Effect.fn(function* (handlers) {
+    return handlers.handleAll({
+      health: () => Effect.map(mine, (story) => story.health()),
+      logs: ({ query }) =>
+        Effect.flatMap(mine, (story) =>
+          query.previous === "true" && story.restarts === 0
+            ? Effect.fail(new NoLogs({ message: "There was no run before this one, or its log is gone." }))
+            : Effect.succeed({ lines: story.logLines(query.previous === "true") }),
+        ),
+    })
+  }),
+)
+
+/** Nobody gets past `AdminOnly` here. */
+const staffInspection = HttpApiBuilder.group(
+  PublicApi,
+  "staffInspection",
+  Effect.fn(function* (handlers) {
+    return handlers.handleAll({
+      health: () => Effect.fail(InspectionUnavailable.now),
+      logs: () => Effect.fail(InspectionUnavailable.now),
     })
   }),
 )
@@ -174,7 +216,7 @@ const pay = HttpRouter.add(
 const serve = (port: number, root: string) => {
   const origin = `http://127.0.0.1:${port}`
   const api = HttpApiBuilder.layer(PublicApi).pipe(
-    Layer.provide([session(origin), account, chat, admin]),
+    Layer.provide([session(origin), account, inspection, chat, admin, staffInspection]),
     Layer.provide([authenticated, adminOnly]),
   )
   return HttpRouter.serve(Layer.mergeAll(api, events, pay, WebRoutes.layer(root)), {

@@ -1,4 +1,5 @@
 /** One customer's story in memory, scripted: what the pages show without any other service. For trials and screenshots. */
+import type { AgentHealth, AgentLogs } from "@berth/domain/AgentInspection"
 import { CustomerId } from "@berth/domain/Ids"
 import { steps } from "@berth/domain/Lifecycle"
 import { headline, tiers, type SoldTierId } from "@berth/domain/Tiers"
@@ -21,7 +22,14 @@ export class FakeStory {
   stage: Conversation["stage"] = "gathering"
   status: "open" | "paid" | "canceled" = "open"
   phase: (typeof AgentView.Type)["phase"] | undefined
+  troubles: (typeof AgentView.Type)["troubles"] = []
+  restarts = 0
+  /** Bytes on its volume. */
+  stored = 1_900_000_000
+  exported: (typeof AgentView.Type)["export"] = null
   usage: Partial<typeof UsageView.Type> = {}
+  dailyCap: number | null = null
+  readonly resetsAt = Date.now() + 7 * 86_400_000
   origin: string
 
   constructor(id: string, origin: string) {
@@ -159,6 +167,19 @@ export class FakeStory {
     })
   }
 
+  /** The agent is deleted; its data can be fetched. */
+  leave(): void {
+    this.phase = "deleted"
+    this.exported = {
+      url: "http://127.0.0.1/api/exports/fake",
+      size: 4_200_000,
+      expiresAt: Date.now() + 30 * 86_400_000,
+    }
+    this.tell({ _tag: "deprovisioning" })
+    this.tell({ _tag: "exported", size: 4_200_000, expiresAt: this.exported.expiresAt })
+    this.tell({ _tag: "deleted" })
+  }
+
   agent(): typeof AgentView.Type | undefined {
     const { phase } = this
     if (phase === undefined) return undefined
@@ -180,7 +201,57 @@ export class FakeStory {
       suspended: phase === "suspended" ? ["payment"] : [],
       steps: [],
       failure: null,
+      export: this.exported,
+      troubles: this.troubles,
     }
+  }
+
+  health(): AgentHealth {
+    const { phase = "pending", accountId: customerId } = this
+    const runs = phase === "active" || phase === "updating"
+    const side = (type: string, isWell: boolean, message: string) => ({
+      type,
+      status: isWell ? ("True" as const) : ("False" as const),
+      reason: isWell ? "Well" : "Ill",
+      message,
+      since: Date.now() - 5_400_000,
+    })
+    return {
+      customerId,
+      phase,
+      generation: 1,
+      answers: runs ? this.troubles.length === 0 : null,
+      conditions: [
+        side("Ready", runs, runs ? "The agent is running." : "The agent is stopped (payment); its data is kept."),
+        ...this.troubles.map(({ reason, message }) =>
+          side(reason.startsWith("Disk") ? "Disk" : "BotToken", false, message),
+        ),
+        ...(this.restarts > 0 ? [side("Memory", true, "Your agent has not run out of memory for an hour.")] : []),
+      ],
+      process: runs
+        ? {
+            startedAt: Date.now() - 9_000_000,
+            restarts: this.restarts,
+            lastEnd: this.restarts > 0 ? { why: "outOfMemory", at: Date.now() - 9_000_000 } : null,
+          }
+        : null,
+      disk: { used: this.stored, capacity: 10_737_418_240 },
+    }
+  }
+
+  logLines(previous: boolean): AgentLogs["lines"] {
+    const lines = previous
+      ? ["[gateway] http server listening", "[agent] reading a folder of 4,000 files", "FATAL: out of memory"]
+      : [
+          "[gateway] loading configuration…",
+          "[gateway] agent model: berth/kimi-k2.6 (thinking=off, fast=off)",
+          "[telegram] [default] starting provider (@ada_reviews_bot)",
+          "[telegram] GET https://api.telegram.org/bot[secret]/getMe",
+          "[agent] answered a message with 812 characters",
+          `[tools] a line that is rather long, as those of a stack trace are: ${"/app/node_modules/openclaw/dist/".repeat(4)}`,
+          ...Array.from({ length: 30 }, (_, place) => `[agent] turn ${place + 1} done`),
+        ]
+    return lines.map((text, place) => ({ at: Date.now() - (lines.length - place) * 61_000, text }))
   }
 
   usageView(): typeof UsageView.Type {
@@ -193,6 +264,7 @@ export class FakeStory {
         cached: charged,
         completion: Math.round(charged / 5),
         charged,
+        background: place < 4 ? 0 : Math.round(charged * (place % 7 < 2 ? 0.6 : 0.15)),
         requests: Math.round(charged / 5_000),
       }
     })
@@ -203,16 +275,28 @@ export class FakeStory {
       cached: 9_800 + place * 401,
       completion: 310 + ((place * 137) % 900),
       charged: 5_263 + place * 319,
+      background: place === 1,
       estimated: place === 4,
     }))
+    const used = days.reduce((sum, { charged }) => sum + charged, 0)
+    const background = days.reduce((sum, day) => sum + day.background, 0)
+    const models = (["kimi-k2.6", "kimi-k2.7-code"] as const).map((model, place) => {
+      const part = (whole: number) => Math.round(whole * (place === 0 ? 0.73 : 0.27))
+      const sums = { prompt: part(2 * used), cached: part(used), completion: part(used / 5), charged: part(used) }
+      return { model, ...sums, background: part(background), requests: part(used / 5_000) }
+    })
     return {
       headline: headline(tiers[this.tier]),
-      used: days.reduce((sum, { charged }) => sum + charged, 0),
+      used,
       held: 34_000,
       limit: tiers[this.tier].monthlyTokens,
-      resetsAt: now + 7 * 86_400_000,
+      resetsAt: this.resetsAt,
       paused: false,
+      today: { used: 96_000, resetsAt: (Math.floor(now / 86_400_000) + 1) * 86_400_000, cap: this.dailyCap },
+      leastDailyCap: 50_000,
+      background: { used: background, cap: tiers[this.tier].backgroundTokens },
       days,
+      models,
       recent,
       ...this.usage,
     }

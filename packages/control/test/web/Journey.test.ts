@@ -112,6 +112,13 @@ describe("Journey", () => {
     assert.strictEqual(received._tag === "Applied" && receive(received.journey, sold[3]!)._tag, "Applied")
   })
 
+  it("keeps the latest word on the month's tokens", () => {
+    const alert = (percent: 50 | 80) =>
+      ({ _tag: "usage.alert", percent, used: percent, limit: 100, period: 0, resetsAt: 9 }) as const
+    const journey = follow(stream(alert(50), alert(80), say(1)))
+    assert.deepInclude(journey.alert, { percent: 80, seq: 2 })
+  })
+
   it("shows a deleted agent as gone until the next payment", () => {
     const gone = follow([{ _tag: "deleted", seq: sold.length + 1, at: 1 }], follow(sold))
     assert.isTrue(gone.deleted)

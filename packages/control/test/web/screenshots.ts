@@ -126,34 +126,103 @@ const walk = async (browser: Browser, look: (typeof looks)[number]) => {
   await page.getByRole("link", { name: "Usage" }).click()
   await page.getByText("Recent calls").first().waitFor()
   await shoot(page, "17-usage", true)
+  await page.getByText("Recent log lines").click()
+  const newest = page.getByText("[agent] turn 30 done")
+  await newest.waitFor()
+  const below = await newest.evaluate((line) => {
+    const box = line.closest("ol")
+    return box === null ? 0 : line.getBoundingClientRect().bottom - box.getBoundingClientRect().bottom
+  })
+  if (below > 0) problems.push(`${look.name}: the newest line of the log is ${below} px out of sight`)
+  await shoot(page, "17a-usage-log", true)
+  await page.getByText("Recent log lines").click()
+  story().troubles = [
+    {
+      reason: "BotTokenRejected",
+      message:
+        "Telegram rejects your bot's token: it was replaced, or its bot was deleted. Get the current one from BotFather (/token) and send it to us in the chat.",
+      needsOwner: true,
+      since: Date.now() - 5_400_000,
+    },
+    {
+      reason: "DiskNearlyFull",
+      message:
+        "Your agent's storage is nearly full. Ask it to delete files that it no longer needs; a larger plan has more room.",
+      needsOwner: true,
+      since: Date.now() - 5_400_000,
+    },
+  ]
+  story().restarts = 2
+  story().stored = 9_700_000_000
+  await page.reload()
+  await page.getByRole("link", { name: "Send the new token" }).waitFor()
+  await page.getByText("Recent log lines").click()
+  await page.getByLabel("Before the last restart").check()
+  await page.getByText("FATAL: out of memory").waitFor()
+  await shoot(page, "17b-usage-troubles", true)
+  story().troubles = []
+  story().stored = 1_900_000_000
+  await page.reload()
+  await page.getByText("Recent calls").first().waitFor()
+  await page.route("**/api/agent/health", (route) => route.fulfill({ status: 503, body: "" }))
+  await page.reload()
+  await page.getByText("We can’t look at your agent right now").waitFor({ timeout: 40_000 })
+  await shoot(page, "17c-usage-health-away", true)
+  await page.unroute("**/api/agent/health")
+  const { used, limit, resetsAt } = story().usageView()
+  story().tell({ _tag: "usage.alert", percent: 50, used, limit, period: 0, resetsAt })
+  await page.getByText("Half of this month’s tokens are used.").waitFor()
+  await shoot(page, "18-usage-alert", true)
+  await page.getByLabel("Daily cap").fill("900")
+  await page.getByRole("button", { name: "Save" }).click()
+  await page.getByText("Please enter a number from 50,000").first().waitFor()
+  await shoot(page, "19-usage-cap-refused", true)
+  await page.getByLabel("Daily cap").fill("90k")
+  await page.getByRole("button", { name: "Save" }).click()
+  await page.getByText("Today’s cap is reached").waitFor()
+  story().usage = { background: { used: 1_000_000, cap: 1_000_000 } }
+  await page.getByText("It has used its share").waitFor()
+  await page.getByRole("button", { name: "Close this notice" }).click()
+  await shoot(page, "20-usage-capped", true)
+  story().tell({ _tag: "usage.alert", percent: 100, used: limit, limit, period: 0, resetsAt })
   story().usage = { used: 5_000_000, held: 0 }
   await page.getByText("Used up.").waitFor()
-  await shoot(page, "18-usage-at-limit", true)
-  story().usage = { used: 0, held: 0, days: [], recent: [] }
-  await page.getByText("No calls yet").waitFor()
+  await shoot(page, "21-usage-at-limit", true)
+  const nothing = { used: 0, held: 0, days: [], recent: [], models: [], background: { used: 0, cap: 1_000_000 } }
+  story().usage = nothing
+  await page.getByText("No calls yet. Write").waitFor()
   story().phase = "suspended"
   await page.getByText("Suspended").waitFor()
-  await shoot(page, "19-usage-empty-suspended", true)
+  await shoot(page, "22-usage-empty-suspended", true)
+  await page.getByRole("button", { name: "Delete this agent" }).click()
+  await page.getByLabel(/Type .* to go on/).fill("somebody else's")
+  await page.getByRole("button", { name: "Delete", exact: true }).click()
+  await page.getByText(/type its name/).waitFor()
+  await shoot(page, "22a-usage-delete-refused", true)
+  await page.getByLabel(/Type .* to go on/).fill(story().agent()?.botUsername ?? "")
+  await page.getByRole("button", { name: "Delete", exact: true }).click()
+  await page.getByRole("link", { name: "Download" }).waitFor()
+  await shoot(page, "22b-usage-deleted", true)
   await page.route("**/api/usage", (route) => route.fulfill({ status: 503, body: "" }))
   await page.route("**/api/agent", (route) => route.fulfill({ status: 503, body: "" }))
   await page.getByText("Showing the last known numbers").waitFor()
-  await shoot(page, "20-usage-stale")
+  await shoot(page, "23-usage-stale")
   await context.close()
 
   const [fresh, other] = await open()
   await other.goto(`${origin}/usage`)
   await other.getByText("No agent here yet").waitFor()
-  await shoot(other, "21-usage-none")
+  await shoot(other, "24-usage-none")
   await other.goto(`${origin}/nowhere`)
-  await shoot(other, "22-not-found")
+  await shoot(other, "25-not-found")
   await other.goto(`${origin}/checkout/success?order=other`)
   await other.getByText("We cannot find this order").waitFor()
-  await shoot(other, "23-success-unknown")
+  await shoot(other, "26-success-unknown")
   await other.route("**/api/session", (route) => route.fulfill({ status: 503, body: "" }))
   await other.goto(`${origin}/chat`)
-  await shoot(other, "24-chat-loading")
+  await shoot(other, "27-chat-loading")
   await other.getByRole("button", { name: "Try again" }).waitFor({ timeout: 40_000 })
-  await shoot(other, "25-chat-unavailable")
+  await shoot(other, "28-chat-unavailable")
   await fresh.close()
 }
 

@@ -1,8 +1,11 @@
 /** Every port of every service: the real thing if its variable is given, else embedded, with the embedded one's pages. */
 import { layerMemory } from "@berth/operator/Cluster/Memory"
+import * as OperatorExports from "@berth/operator/bin/Exports"
+import * as Exporter from "@berth/operator/embedded/Exporter"
 import * as OpenClaw from "@berth/operator/embedded/OpenClaw"
 import { Lead } from "@berth/operator/Lead"
 import * as ClusterKubernetes from "@berth/operator/live/ClusterKubernetes"
+import * as Outside from "@berth/operator/live/Outside"
 import { recordsNamespace } from "@berth/operator/Records"
 import * as OperatorSettings from "@berth/operator/Settings"
 import * as EmbeddedKimi from "@berth/proxy/embedded/Kimi"
@@ -14,6 +17,7 @@ import * as Layer from "effect/Layer"
 import * as DevPages from "../../embedded/DevPages.ts"
 import * as LoopbackOnly from "../../embedded/LoopbackOnly.ts"
 import * as TelegramRoutes from "../../embedded/TelegramDouble/Routes.ts"
+import * as Exports from "../Exports.ts"
 import * as Keys from "../Keys.ts"
 import * as Mail from "../Mail.ts"
 import * as Payments from "../Payments.ts"
@@ -29,20 +33,24 @@ const kimiEmbedded = (settings: Settings) =>
   )
 
 /** The pods of the memory cluster reach the proxy and the embedded Telegram on this machine. */
-const clusterEmbedded = (settings: Settings) =>
-  Layer.unwrap(
-    Effect.map(
+const clusterEmbedded = (settings: Settings) => {
+  const telegramApiRoot = settings.embedded.telegram === undefined ? undefined : TelegramRoutes.apiRoot(settings.local)
+  const cluster = Layer.unwrap(
+    Effect.flatMap(
       OpenClaw.process({
         hosts: { "token-proxy.platform.svc": `http://127.0.0.1:${settings.ports.proxy}` },
-        ...(settings.embedded.telegram === undefined
-          ? {}
-          : { telegramApiRoot: TelegramRoutes.apiRoot(settings.local) }),
+        ...(telegramApiRoot === undefined ? {} : { telegramApiRoot }),
       }),
-      (process) => layerMemory({ process }),
+      (serves) => Effect.map(Exporter.process(serves), (process) => layerMemory({ process })),
     ),
-  ).pipe(Layer.provide(FetchHttpClient.layer), Layer.merge(Lead.layerMemory))
+  ).pipe(Layer.provide(FetchHttpClient.layer))
+  return Layer.mergeAll(cluster, Outside.botTokens(telegramApiRoot), Lead.layerMemory)
+}
 
-const clusterReal = Lead.layerLease(recordsNamespace).pipe(Layer.provideMerge(ClusterKubernetes.layer))
+const clusterReal = Lead.layerLease(recordsNamespace).pipe(
+  Layer.provideMerge(ClusterKubernetes.layer),
+  Layer.merge(Outside.layer),
+)
 
 /** As the environment says, but for the public address, which follows `PORT` here. */
 const proxySettings = ({ publicUrl }: Settings) =>
@@ -61,8 +69,11 @@ export const layer = (settings: Settings) => {
     Telegram.layer(settings),
     Mail.layer(settings),
     embedded.kimi === undefined ? Kimi.layer : kimiEmbedded(settings),
-    embedded.cluster === undefined ? clusterReal : clusterEmbedded(settings),
-    OperatorSettings.Settings.layer,
+    (embedded.cluster === undefined ? clusterReal : clusterEmbedded(settings)).pipe(
+      Layer.provideMerge(OperatorSettings.Settings.layer),
+    ),
+    OperatorExports.layer,
+    Exports.layer(settings),
     Keys.sealerAndOpener,
   ).pipe(Layer.provideMerge(proxySettings(settings)), Layer.provideMerge(Place.platform))
 }

@@ -2,7 +2,10 @@
 import * as Listen from "@berth/domain/Listen"
 import * as LocalFolder from "@berth/domain/live/LocalFolder"
 import * as Ops from "@berth/domain/Ops"
+import * as Inspect from "@berth/operator/Inspect"
+import { Observing } from "@berth/operator/Observing"
 import * as Operator from "@berth/operator/Operator"
+import { Volumes } from "@berth/operator/Volumes"
 import * as Proxy from "@berth/proxy/Proxy"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
@@ -46,6 +49,9 @@ const onboarding = (settings: Settings) =>
     Layer.merge(provisioning(settings)),
   )
 
+/** The api looks at agents through the operator of this process. */
+const inspection = Inspect.layer.pipe(Layer.provide(Volumes.layer), Layer.provide(Observing.layer))
+
 /** A memory cluster is empty at each start, and so is the queue towards it: every agent is sent again. */
 const refill = Layer.effectDiscard(JobOutbox.use(({ allAgain }) => allAgain)).pipe(Layer.provide(JobOutbox.layer))
 
@@ -82,5 +88,5 @@ export const layer = (settings: Settings) => {
     Operator.layer,
     embedded.cluster === undefined ? Layer.empty : refill,
   )
-  return workers.pipe(Layer.provide(before(servers)), Layer.provide(onboarding(settings)))
+  return workers.pipe(Layer.provide(before(servers)), Layer.provide(inspection), Layer.provide(onboarding(settings)))
 }

@@ -13,6 +13,9 @@ const connections = [
   "cluster",
   "identity",
   "bearer",
+  "exports",
+  "opener",
+  "links",
   "address",
 ] as const
 

@@ -108,6 +108,16 @@ export const routes = (double: Double, secretKey: Redacted.Redacted<string>) =>
         ),
       ),
       router.add(
+        "DELETE",
+        "/v1/subscriptions/:id",
+        byId("subscription", (id) =>
+          Effect.andThen(
+            double.cancel(id, "now"),
+            Effect.map(double.world, ({ subscriptions }) => subscriptions[id] && subscriptionJson(subscriptions[id])),
+          ),
+        ),
+      ),
+      router.add(
         "GET",
         "/v1/invoices/:id",
         byId("invoice", (id) => Effect.map(double.world, ({ invoices }) => invoices[id] && invoiceJson(invoices[id]))),

@@ -1,7 +1,7 @@
 /**
  * The embedded Telegram over HTTP: the Bot API under `/dev/telegram/api/bot<token>/<method>` (an `apiRoot` for grammY),
- * what people do under `/dev/telegram/{bots,messages,taps,chats}`, and a page to do it by hand. Answers only callers who
- * reach it as a loopback host, so that no website can speak through a visitor's browser.
+ * what people do under `/dev/telegram/{bots,revocations,messages,taps,chats}`, and a page to do it by hand. Answers only
+ * callers who reach it as a loopback host, so that no website can speak through a visitor's browser.
  */
 import { readFileSync } from "node:fs"
 import * as Effect from "effect/Effect"
@@ -91,6 +91,11 @@ const bots = (telegram: TelegramDouble["Service"]) =>
     Effect.map(telegram.createBot(username), (bot) => ({ token: bot.token, username: bot.username })),
   )
 
+const revocations = (telegram: TelegramDouble["Service"]) =>
+  dev(Schema.Struct({ username: Schema.String }), ({ username }) =>
+    Effect.map(telegram.revoke(username), (bot) => ({ token: bot.token, username: bot.username })),
+  )
+
 const messages = (telegram: TelegramDouble["Service"]) =>
   dev(Schema.Struct({ bot: Schema.String, from: Person, text: Schema.String }), (input) =>
     telegram.say(input.bot, input.from, input.text),
@@ -144,6 +149,7 @@ export const routes: Layer.Layer<never, never, HttpRouter.HttpRouter | TelegramD
     return [
       HttpRouter.route("*", "/api/:bot/:method", guarded(botApi(telegram))),
       HttpRouter.route("POST", "/bots", guarded(bots(telegram))),
+      HttpRouter.route("POST", "/revocations", guarded(revocations(telegram))),
       HttpRouter.route("POST", "/messages", guarded(messages(telegram))),
       HttpRouter.route("POST", "/taps", guarded(taps(telegram))),
       HttpRouter.route("GET", "/chats", guarded(chats(telegram))),

@@ -1,6 +1,8 @@
 /** After payment: what happens to the agent, told as it happens, up to "Your agent is live!". */
 import type { CustomerEvent } from "../../api/Events.ts"
+import { alertWords, dayOf, meaning } from "../../notify/AlertWords.ts"
 import { liveWords } from "../../notify/LiveWords.ts"
+import { sizeWords } from "../../notify/SizeWords.ts"
 import { choices, type Outcome, type Reply, type State } from "./State.ts"
 
 const say = (statement: string, cards: Reply["cards"] = []): ReadonlyArray<Reply> => [
@@ -45,6 +47,10 @@ export const told = (before: State, event: CustomerEvent): Outcome => {
             (event.retriable ? "It is being tried again." : "We have been told and will get in touch."),
         ),
       )
+    case "troubled":
+      return become({}, say(event.message))
+    case "recovered":
+      return become({}, say(event.message))
     case "suspended":
       return become(
         {},
@@ -52,10 +58,41 @@ export const told = (before: State, event: CustomerEvent): Outcome => {
           `Your agent is suspended${event.reasons.length === 0 ? "" : ` (${event.reasons.join(", ")})`}. Its data is kept.`,
         ),
       )
+    case "deprovisioning":
+      return become({}, say("Your agent stops now. Its data is exported for you, then all of it is deleted."))
+    case "exported":
+      return become(
+        {},
+        say(
+          `Your agent's data is exported (${sizeWords(event.size)}). We mail you a link, and it stands on your usage page; it works until ${dayOf(event.expiresAt)}.`,
+        ),
+      )
     case "deleted":
       return become({}, say("Your agent and its data are deleted."))
+    case "usage.alert":
+      return become({}, say(`${alertWords(event.percent)} ${meaning(event.percent, event.resetsAt)}`))
   }
 }
+
+/** From here on no fact changes any more. */
+export const isPaid = ({ stage }: State): boolean => stage === "paid" || stage === "live" || stage === "failed"
+
+/** The customer sent the bot's new token, as asked for when Telegram rejects the one before. */
+export const botTokenReplaced = (state: State): Outcome => ({
+  state,
+  replies: say("Thank you, that token works and is encrypted. Your agent restarts with it; give it a minute."),
+  effects: [],
+})
+
+export const otherBot = (state: State, username: string | null): Outcome => ({
+  state,
+  replies: say(
+    username === null
+      ? "Your agent is not set up yet. Please send the token again when it is."
+      : `That is the token of another bot. Your agent answers as @${username}: please send the token of that one.`,
+  ),
+  effects: [],
+})
 
 /** What a message gets once there is nothing left to gather. */
 export const afterPayment = (state: State, statement: string): Outcome => {

@@ -76,6 +76,10 @@ export type ConversationEvent =
   | { readonly _tag: "OrderPlaced"; readonly orderId: string }
   /** The account has a paid order already. */
   | { readonly _tag: "AlreadyCustomer"; readonly orderId: string }
+  /** The agent goes on with the token that was sent. */
+  | { readonly _tag: "BotTokenReplaced" }
+  /** The token that was sent is another bot's; `username` is the agent's own bot, null while there is no agent. */
+  | { readonly _tag: "OtherBot"; readonly username: string | null }
   | { readonly _tag: "CheckoutOpened"; readonly orderId: string; readonly url: string }
   | { readonly _tag: "CheckoutFailed"; readonly orderId: string }
   /** Something that the customer is told, in order. */
@@ -84,6 +88,8 @@ export type ConversationEvent =
 /** Applied in the transaction that stores the new state, but for `OpenCheckout`, which follows it. */
 export type ConversationEffect =
   | { readonly _tag: "SealBotToken" }
+  /** Of an agent that there is: seals the token and has the agent restarted with it, if it is that of its own bot. */
+  | { readonly _tag: "ReplaceBotToken"; readonly username: string }
   | { readonly _tag: "BindTelegram"; readonly person: TelegramPerson }
   | { readonly _tag: "PlaceOrder"; readonly tier: SoldTierId }
   | { readonly _tag: "OpenCheckout"; readonly orderId: string }

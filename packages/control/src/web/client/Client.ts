@@ -29,8 +29,18 @@ export const say = (conversationId: string, clientId: string, text: string) =>
   run(client.chat.say({ params: { id: conversationId }, payload: { text, clientId } }))
 
 export const readAgent = (signal?: AbortSignal) => run(client.account.agent(), signal)
+export const readHealth = (signal?: AbortSignal) => run(client.inspection.health(), signal)
+/** The end of the agent's log, or of its run before the last restart. */
+export const readLogs = (previous: boolean, signal?: AbortSignal) =>
+  run(client.inspection.logs({ query: { tail: 200, previous: previous ? "true" : "false" } }), signal)
 export const readUsage = (signal?: AbortSignal) => run(client.account.usage(), signal)
 export const readOrder = (id: string, signal?: AbortSignal) => run(client.account.order({ params: { id } }), signal)
+
+/** Sets the most that may be charged in a day; null clears it. */
+export const setDailyCap = (cap: number | null) => run(client.account.dailyCap({ payload: { cap } }))
+
+/** Has the agent deleted; `confirm` is its bot's name, as it was typed. */
+export const deleteAgent = (confirm: string) => run(client.account.deletion({ payload: { confirm } }))
 
 /** Tells that the customer came back from the payment page; what became of the order. Not cut short by leaving the page. */
 export const comeBack = (orderId: string) => run(client.chat.returned({ payload: { orderId } }))

@@ -3,7 +3,7 @@ import { QueryClient, queryOptions } from "@tanstack/react-query"
 import { newer } from "../chat/Thread.ts"
 import { waitMs } from "../live/Backoff.ts"
 import type { Conversation } from "../../api/Messages.ts"
-import { comeBack, openConversation, readAgent, readOrder, readUsage } from "./Client.ts"
+import { comeBack, openConversation, readAgent, readHealth, readLogs, readOrder, readUsage } from "./Client.ts"
 import { mayRetry } from "./Failure.ts"
 
 const attempts = 4
@@ -37,11 +37,33 @@ export const agentQuery = queryOptions({
   refetchInterval: pollMs,
 })
 
+/** A look at the agent costs a question to its node, so it is taken less often. */
+const lookMs = 15_000
+
+export const healthQuery = queryOptions({
+  queryKey: ["account", "health"],
+  queryFn: ({ signal }) => readHealth(signal),
+  refetchInterval: lookMs,
+})
+
+export const logsQuery = (previous: boolean) =>
+  queryOptions({
+    queryKey: ["account", "logs", previous],
+    queryFn: ({ signal }) => readLogs(previous, signal),
+    refetchInterval: previous ? false : 5_000,
+    gcTime: 0,
+  })
+
 export const usageQuery = queryOptions({
   queryKey: ["account", "usage"],
   queryFn: ({ signal }) => readUsage(signal),
   refetchInterval: pollMs,
 })
+
+/** Shows a cap at once that was just set; the proxies have it within a second. */
+export const keepDailyCap = (cap: number | null): void => {
+  cache.setQueryData(usageQuery.queryKey, (usage) => usage && { ...usage, today: { ...usage.today, cap } })
+}
 
 export const orderQuery = (id: string) =>
   queryOptions({ queryKey: ["account", "order", id], queryFn: ({ signal }) => readOrder(id, signal) })

@@ -12,6 +12,8 @@ export interface UnknownEvent {
   readonly seq: number
 }
 
+export type UsageAlert = Extract<CustomerEvent, { readonly _tag: "usage.alert" }>
+
 export interface Journey {
   /** The last seq applied: what to resume after. */
   readonly seq: number
@@ -24,8 +26,12 @@ export interface Journey {
   readonly run: ReadonlyArray<{ readonly step: Step; readonly at: number }>
   readonly live: { readonly botUsername: string; readonly at: number } | null
   readonly failure: { readonly message: string; readonly retriable: boolean; readonly at: number } | null
+  /** What is wrong with the agent that runs, by reason. */
+  readonly troubles: ReadonlyArray<string>
   readonly suspended: ReadonlyArray<string>
   readonly deleted: boolean
+  /** The latest word on how much of a period's tokens is used. */
+  readonly alert: UsageAlert | null
 }
 
 export const start: Journey = {
@@ -36,8 +42,10 @@ export const start: Journey = {
   run: [],
   live: null,
   failure: null,
+  troubles: [],
   suspended: [],
   deleted: false,
+  alert: null,
 }
 
 /** The stream is about to be read again after `journey.seq`. */
@@ -67,11 +75,21 @@ const apply = (journey: Journey, event: CustomerEvent | UnknownEvent): Journey =
         deleted: false,
       }
     case "failed":
-      return { ...journey, failure: { message: event.message, retriable: event.retriable, at: event.at } }
+      return { ...journey, failure: { message: event.message, retriable: event.retriable, at: event.at }, troubles: [] }
+    case "troubled":
+      return { ...journey, troubles: [...journey.troubles.filter((reason) => reason !== event.reason), event.reason] }
+    case "recovered":
+      return { ...journey, troubles: journey.troubles.filter((reason) => reason !== event.reason) }
     case "suspended":
-      return { ...journey, suspended: event.reasons }
+      return { ...journey, suspended: event.reasons, troubles: [] }
+    case "deprovisioning":
+      return { ...journey, troubles: [] }
+    case "exported":
+      return journey
     case "deleted":
       return { ...start, seq: journey.seq, messages: journey.messages, deleted: true }
+    case "usage.alert":
+      return { ...journey, alert: event }
     case "unknown":
       return journey
   }

@@ -18,8 +18,10 @@ const turned = (before: Journey, after: Journey): boolean =>
   before.paidAt !== after.paidAt ||
   before.live !== after.live ||
   before.failure !== after.failure ||
+  before.troubles !== after.troubles ||
   before.suspended !== after.suspended ||
-  before.deleted !== after.deleted
+  before.deleted !== after.deleted ||
+  before.alert !== after.alert
 
 const changed = (next: Live) => {
   // Order, agent and conversation changed with it. Once for a burst, as when a page resumes after a while.

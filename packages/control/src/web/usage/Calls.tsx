@@ -13,6 +13,7 @@ export interface Call {
   readonly cached: number
   readonly completion: number
   readonly charged: number
+  readonly background: boolean
   readonly estimated: boolean
 }
 
@@ -44,6 +45,7 @@ export const Calls = ({ calls }: { readonly calls: ReadonlyArray<Call> }) => (
             <td className="py-2.5 pr-4 whitespace-nowrap">
               {moment(call.at)}
               <span className="block text-sm text-muted md:hidden">{call.model}</span>
+              {call.background && <span className="block text-sm text-muted">{t.byItself.legend}</span>}
             </td>
             <td className="hidden py-2.5 pr-4 text-muted md:table-cell">{call.model}</td>
             {counts.map((column) => (

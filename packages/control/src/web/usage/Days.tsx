@@ -1,13 +1,16 @@
-/** Charged tokens by day as bars; the same numbers are read out as a list. */
+/** Charged tokens by day as bars, the agent's own turns in another shade; the same numbers are read out as a list. */
+import { clsx } from "clsx"
 import { compact, full, percent, shortDay } from "../Format.ts"
 import { texts } from "../Texts.ts"
 import { Panel } from "../ui/Panel.tsx"
+import { Swatch } from "./Amount.tsx"
 
 const t = texts.usage
 
 export interface Day {
   readonly day: string
   readonly charged: number
+  readonly background: number
   readonly requests: number
 }
 
@@ -31,15 +34,30 @@ export const Days = ({ days: all }: { readonly days: ReadonlyArray<Day> }) => {
       ) : (
         <>
           <ul className="mt-6 flex h-44 grow items-end gap-[3px] border-b border-line sm:gap-1">
-            {days.map(({ day, charged, requests }) => {
-              const label = t.dayLabel(shortDay(day), full(charged), requests)
+            {days.map(({ day, charged, background, requests }) => {
+              const label = t.dayLabel(shortDay(day), full(charged), requests, background > 0 ? full(background) : null)
               return (
-                <li key={day} title={label} className="group flex h-full max-w-10 min-w-0 grow items-end">
+                <li
+                  key={day}
+                  title={label}
+                  className="group flex h-full max-w-10 min-w-0 grow flex-col justify-end gap-px"
+                >
                   <span className="sr-only">{label}</span>
+                  {background > 0 && (
+                    <span
+                      aria-hidden="true"
+                      className="min-h-0.5 w-full rounded-t-[4px] bg-quiet transition-[height] duration-500"
+                      style={{ height: `${percent(background, highest)}%` }}
+                    />
+                  )}
                   <span
                     aria-hidden="true"
-                    className="min-h-0.5 w-full rounded-t-[4px] bg-accent/80 transition-[height] duration-500 group-hover:bg-accent-strong"
-                    style={{ height: `${percent(charged, highest)}%` }}
+                    className={clsx(
+                      "w-full bg-accent transition-[height] duration-500 group-hover:bg-accent-strong",
+                      charged > background && "min-h-0.5",
+                      background === 0 && "rounded-t-[4px]",
+                    )}
+                    style={{ height: `${percent(charged - background, highest)}%` }}
                   />
                 </li>
               )
@@ -49,6 +67,18 @@ export const Days = ({ days: all }: { readonly days: ReadonlyArray<Day> }) => {
             <span>{shortDay(first.day)}</span>
             {days.length > 1 && <span>{shortDay(last.day)}</span>}
           </p>
+          {days.some(({ background }) => background > 0) && (
+            <p aria-hidden="true" className="mt-4 flex flex-wrap gap-x-5 gap-y-1 text-sm text-muted">
+              <span className="flex items-center gap-2">
+                <Swatch className="bg-accent" />
+                {t.asked}
+              </span>
+              <span className="flex items-center gap-2">
+                <Swatch className="bg-quiet" />
+                {t.byItself.legend}
+              </span>
+            </p>
+          )}
         </>
       )}
     </Panel>
