@@ -50,7 +50,7 @@ const berth = join(root, ".berth")
 const copy = join(copies(berth), ownName())
 const report = join(copy, ".berth", "report.json")
 /** A fault may make a suite hang; that is no verdict. */
-const patience = 180_000
+const patience = { suites: 180_000, cluster: 600_000 }
 
 interface Suites {
   readonly passed: number
@@ -59,15 +59,28 @@ interface Suites {
   readonly note: string
 }
 
+/** Tests that need a Kubernetes have a configuration of their own, which starts it. */
+const needsCluster = (test: string) => /\.(?:k8s|node)\.test\.ts$/.test(test)
+const clusterConfig = ["--config", "packages/operator/test/cluster/vitest.config.ts"]
+
 const vitest = async (tests: ReadonlyArray<string>, stopEarly: boolean): Promise<Suites> => {
+  const groups = [
+    [tests.filter((test) => !needsCluster(test)), []],
+    [tests.filter(needsCluster), clusterConfig],
+  ] as const
+  let all: Suites = { passed: 0, failed: 0, note: "" }
+  for (const [group, config] of groups.filter(([group]) => group.length > 0)) {
+    const millis = config.length > 0 ? patience.cluster : patience.suites
+    const { failed, note, passed } = await runGroup([...config, ...group], stopEarly, millis)
+    all = { passed: all.passed + passed, failed: all.failed + failed, note: all.note === "" ? note : all.note }
+    if (all.note !== "") return all
+  }
+  return all
+}
+
+const runGroup = async (args: ReadonlyArray<string>, stopEarly: boolean, millis: number): Promise<Suites> => {
   rmSync(report, { force: true })
-  const command = [
-    "run",
-    ...tests,
-    "--reporter=json",
-    `--outputFile.json=${report}`,
-    ...(stopEarly ? ["--bail=1"] : []),
-  ]
+  const command = ["run", ...args, "--reporter=json", `--outputFile.json=${report}`, ...(stopEarly ? ["--bail=1"] : [])]
   const child = spawn(join(copy, "node_modules", ".bin", "vitest"), command, {
     cwd: copy,
     stdio: ["ignore", "ignore", "pipe"],
@@ -80,10 +93,10 @@ const vitest = async (tests: ReadonlyArray<string>, stopEarly: boolean): Promise
   const timer = setTimeout(() => {
     hung = true
     child.kill("SIGTERM")
-  }, patience)
+  }, millis)
   await new Promise((resolve) => child.on("close", resolve))
   clearTimeout(timer)
-  if (hung) return { passed: 0, failed: 0, note: `hung for ${patience / 1_000} s` }
+  if (hung) return { passed: 0, failed: 0, note: `hung for ${millis / 1_000} s` }
   try {
     const { numFailedTests, numPassedTests, testResults } = JSON.parse(readFileSync(report, "utf8"))
     const files: ReadonlyArray<{

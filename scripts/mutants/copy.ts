@@ -43,10 +43,11 @@ export const copyCheckout = (root: string, copy: string): void => {
   for (const pkg of readdirSync(join(copy, "packages"))) {
     linkAll(join(root, "packages", pkg, "node_modules"), join(copy, "packages", pkg, "node_modules"))
   }
-  // A Redis fetched once is fetched once.
-  if (existsSync(join(root, ".berth", "redis"))) {
-    mkdirSync(join(copy, ".berth"))
-    symlinkSync(join(root, ".berth", "redis"), join(copy, ".berth", "redis"))
+  // A server fetched or built once is fetched or built once.
+  for (const name of ["redis", "toxiproxy"]) {
+    if (!existsSync(join(root, ".berth", name))) continue
+    mkdirSync(join(copy, ".berth"), { recursive: true })
+    symlinkSync(join(root, ".berth", name), join(copy, ".berth", name))
   }
 }
 

