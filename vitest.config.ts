@@ -1,4 +1,7 @@
-/** Three tiers, one command: unit needs nothing, integration and e2e get a real Postgres and Redis from the global setup. */
+/**
+ * Three tiers, one command: unit needs nothing, integration and e2e get a real Postgres and Redis from the global setup. The
+ * tiers on a Kubernetes have a command of their own, `npm run test:k8s` (packages/operator/test/cluster).
+ */
 import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
 
@@ -15,7 +18,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["packages/*/test/**/*.test.ts", "scripts/test/**/*.test.ts"],
-          exclude: [...ignored, "**/*.integration.test.ts", "**/*.e2e.test.ts"],
+          exclude: [...ignored, "**/*.{integration,e2e,k8s,node}.test.ts"],
           testTimeout: 10_000,
         },
       },

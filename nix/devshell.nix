@@ -7,6 +7,7 @@
         packages = [
           pkgs.nodejs_24
           pkgs.redis
+          pkgs.toxiproxy
           pkgs.kubectl
         ];
       };
