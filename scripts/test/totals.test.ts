@@ -40,3 +40,22 @@ it.each([
   rmSync(folder, { recursive: true })
   assert.deepStrictEqual([stdout.trim(), status], [line, code])
 })
+
+it("names each test that failed, and each file that did not load, with the first line of why", () => {
+  const folder = mkdtempSync(join(tmpdir(), "berth-totals-"))
+  const file = join(folder, "tests.json")
+  const passed = { fullName: "adds up", status: "passed", failureMessages: [] }
+  const failed = { fullName: "says why", status: "failed", failureMessages: ["expected 1 to be 2\n    at line 7"] }
+  const testResults = [
+    { name: join(folder, "a.test.ts"), status: "failed", message: "", assertionResults: [passed, failed] },
+    { name: join(folder, "b.test.ts"), status: "failed", message: "no such module\n    at b", assertionResults: [] },
+  ]
+  writeFileSync(file, JSON.stringify({ numPassedTests: 1, numFailedTests: 1, testResults }))
+  const { stdout } = spawnSync(process.execPath, [script, file, "1"], { cwd: folder, encoding: "utf8" })
+  rmSync(folder, { recursive: true })
+  assert.deepStrictEqual(stdout.trim().split("\n"), [
+    "failed  a.test.ts > says why: expected 1 to be 2",
+    "failed  b.test.ts: no such module",
+    "1 passed, 1 failed",
+  ])
+})
