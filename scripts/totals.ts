@@ -36,7 +36,7 @@ const read = (file: string): Report => {
   }
 }
 
-const why = (message: string | undefined) => (message ?? "").split("\n", 1)[0]!.slice(0, 300)
+const why = (message = "") => message.replace(/\n.*/s, "").slice(0, 300)
 
 const failures = ({ testResults = [] }: Report) =>
   testResults.flatMap((file) => {
