@@ -40,6 +40,8 @@ export interface Sent {
 /** A Bot API for one bot: `say` is what people write, `sent` what the bot answers. */
 export const fakeTelegram = Effect.gen(function* () {
   const updates: Array<Record<string, unknown>> = []
+  /** Updates before this one were taken: Telegram forgets what a poll asks no more for. */
+  let confirmed = 0
   const sent: Array<Sent> = []
   const calls: Array<string> = []
   /** What it answers to every call; 200 is well. */
@@ -58,8 +60,9 @@ export const fakeTelegram = Effect.gen(function* () {
     }
     if (method === "sendMessage") sent.push(asked as unknown as Sent)
     if (method !== "getUpdates") return answer(true)
+    confirmed = Math.max(confirmed, Number(asked.offset))
     const poll = (left: number): void => {
-      const due = updates.filter((update) => Number(update.update_id) >= Number(asked.offset))
+      const due = updates.filter((update) => Number(update.update_id) >= confirmed)
       if (due.length > 0 || left === 0) answer(due)
       else setTimeout(() => poll(left - 1), 10)
     }
@@ -75,7 +78,8 @@ export const fakeTelegram = Effect.gen(function* () {
         text,
       },
     })
-  return { origin, say, sent, calls, mood }
+  const unread = () => updates.filter((update) => Number(update.update_id) >= confirmed).length
+  return { origin, say, sent, calls, mood, unread }
 })
 
 export interface Asked {

@@ -211,7 +211,7 @@ describe("the OpenClaw of the memory cluster", () => {
     withAgent([], (fakes) =>
       Effect.gen(function* () {
         fakes.say(owner, "hello")
-        yield* eventually("a reply", () => fakes.sent.length === 1)
+        yield* eventually("a reply", () => fakes.sent.length === 1 && fakes.unread() === 0)
         yield* pushJob({ generation: 2, reason: "suspend", desired: { suspended: ["payment"] } })
         let phase: unknown
         while (phase !== "suspended") {
