@@ -221,20 +221,30 @@ export const rebooted = Effect.fn("Acts.rebooted")(function* (world: World, cust
   return `everything is Ready again after ${back} ms; ${yield* remembers(world, customer)}`
 })
 
-/** Uses the whole month up with one call of the customer's own, past OpenClaw, which would take so long a prompt for its own. */
+/** What one call of `useUp` is said to have read: a report of more than a model can read is not believed. */
+const mostRead = 250_000
+const mostCalls = 40
+
+/** Uses the whole month up by calls of the customer's own, past OpenClaw, which would take so long a prompt for its own. */
 const useUp = Effect.fn("Acts.useUp")(function* ({ kimi, node }: World, { namespace }: Customer) {
   const secret = yield* node.api.get(`/api/v1/namespaces/${namespace}/secrets/openclaw`)
   const service = yield* node.api.get("/api/v1/namespaces/platform/services/token-proxy")
   const token = Buffer.from(secret.data.PROXY_TOKEN, "base64").toString()
-  kimi.surcharge = 5_000_000
-  const answer = yield* Effect.promise(() =>
+  const call = Effect.promise(() =>
     fetch(`http://${service.spec.clusterIP}/v1/chat/completions`, {
       method: "POST",
       headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-      body: JSON.stringify({ model: "kimi-k2.6", stream: true, messages: [{ role: "user", content: "All of it." }] }),
+      body: JSON.stringify({ model: "kimi-k2.6", stream: true, messages: [{ role: "user", content: "More of it." }] }),
     }).then(async (response) => ({ status: response.status, text: await response.text() })),
   )
-  yield* check(answer.status === 200, `the call that uses the month up was answered ${answer.status}: ${answer.text}`)
+  for (let calls = 1; calls <= mostCalls; calls++) {
+    kimi.surcharge = mostRead
+    const { status, text } = yield* call
+    kimi.surcharge = 0
+    if (status === 429 && text.includes("usage_limit_reached")) return
+    yield* check(status === 200, `call ${calls} of those that use the month up was answered ${status}: ${text}`)
+  }
+  return yield* new StoryFailed({ message: `${mostCalls} calls of ${mostRead} tokens have not used the month up` })
 })
 
 export const overTheLimit = Effect.fn("Acts.overTheLimit")(function* (world: World, customer: Customer) {

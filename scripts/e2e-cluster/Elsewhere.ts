@@ -26,7 +26,7 @@ const pod = (image: string, folder: string) => ({
           `node openclaw.mjs backup verify ${place}/export.tar.gz\n` +
             `node openclaw.mjs backup restore ${place}/export.tar.gz --target ${place}/restored`,
         ],
-        env: [{ name: "HOME", value: place }],
+        env: ["HOME", "TMPDIR"].map((name) => ({ name, value: place })),
         volumeMounts: [{ name: "here", mountPath: place }],
       },
     ],
