@@ -89,6 +89,16 @@ const lineOf = (raw: string): Line => {
   }
 }
 
+/** A node writes a long line in pieces of 16 KiB and counts each as a line. A piece has no fewer characters than this. */
+const pieceCharacters = 4_096
+/** Where more was asked for, no fewer pieces come of a log that has more than came: see `logs` of the live Cluster. */
+const fewestPieces = 16
+
+/** Whether the log may have begun before these lines, in the middle of the first. */
+const mayBeCut = (lines: ReadonlyArray<string>, asked: number): boolean =>
+  lines.reduce((pieces, { length }) => pieces + 1 + Math.floor(length / pieceCharacters), 0) >=
+  Math.min(asked, fewestPieces)
+
 /**
  * The newest lines of a log as a node gives it, each after its time: asked for one line more than wanted, since the oldest
  * of them may be the rest of a longer one. A last line without its end is still being written. Both are left out.
@@ -97,6 +107,7 @@ export const linesOf = (raw: string, wanted: number, known: ReadonlyArray<string
   const end = raw.lastIndexOf("\n")
   const whole = end === -1 ? [] : raw.slice(0, end).split("\n")
   const kept = whole.slice(Math.max(0, whole.length - wanted))
+  if (kept.length === whole.length && mayBeCut(whole, wanted + 1)) kept.shift()
   const lines = kept.length === 0 ? [] : mask(kept.join("\n"), known).split("\n").map(lineOf)
   let room = mostCharacters
   const first = lines.findLastIndex(({ text }) => (room -= text.length) < 0)

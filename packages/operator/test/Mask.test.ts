@@ -125,6 +125,24 @@ describe("the mask", () => {
       assert.notInclude(mask(text, []), gone, text)
   })
 
+  it("is done at once, whatever an agent fills its log with", () => {
+    for (const unit of [
+      "eyJ",
+      "eyJaaaaaaaa.",
+      "1234567",
+      "12345678:",
+      "-----BEGIN ",
+      "-----END ",
+      "token ",
+      "sk-",
+      "bth_",
+    ]) {
+      const began = performance.now()
+      mask(unit.repeat(1_000_000 / unit.length), known)
+      assert.isBelow(performance.now() - began, 5_000, unit)
+    }
+  })
+
   it("leaves what OpenClaw writes readable", () => {
     for (const text of [
       "[telegram] [default] starting provider (@ada_bot)",
@@ -158,8 +176,23 @@ describe("the lines of a log", () => {
     )
   })
 
+  it("begin with none that may be the rest of a longer one, which a node counts by its pieces", () => {
+    const rest = `${stamp} ${own.gatewayToken.slice(20)} and so on\n`
+    const long = `${stamp} ${"x".repeat(2 * 16_384)}\n`
+    for (const [raw, wanted] of [
+      [rest + long.repeat(50), 150],
+      [rest + long.repeat(8), 500],
+    ] as const)
+      assert.notInclude(linesOf(raw, wanted, known)[0]?.text, "and so on")
+    assert.deepStrictEqual(
+      linesOf(rest + long.repeat(1), 100, []).map(({ text }) => text.length),
+      [own.gatewayToken.length - 20 + " and so on".length, 2_000],
+      "of a short log the first line is where it begins",
+    )
+  })
+
   it("are bounded, each and together", () => {
-    const [long] = linesOf(`${stamp} ${"x".repeat(50_000)}\n`, 5, [])
+    const [long] = linesOf(`${stamp} ${"x".repeat(50_000)}\n`, 50, [])
     assert.strictEqual(long?.text.length, 2_000)
     const many = linesOf(`${stamp} ${"y".repeat(1_500)}\n`.repeat(500), 500, [])
     assert.isAtMost(many.length, 171)
