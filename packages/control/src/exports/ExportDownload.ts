@@ -1,13 +1,18 @@
 /**
  * `GET /api/exports/<link>`: one export, opened while it streams by. Whoever has the link may fetch it, and nothing else, as
- * long as the link and the export last. So many at once, since each takes a core while it runs.
+ * long as the link and the export last. So many at once, since each takes a core while it runs; one that stands still is cut
+ * off, whether its reader or the store keeps it waiting, and gives its place back.
  */
+import type { ServerResponse } from "node:http"
 import { ExportOpener } from "@berth/domain/ExportOpener"
 import { ExportStore } from "@berth/domain/Exports"
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { HttpRouter, HttpServerResponse } from "effect/http"
+import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { ExportLinks, path } from "./ExportLinks.ts"
@@ -15,6 +20,11 @@ import { Exports, type StandingExport } from "./Exports.ts"
 
 const atOnce = 8
 const atOnceOfOne = 2
+
+/** A download of which nothing moves for so long stands still. */
+export const Stall = Context.Reference<Duration.Input>("@berth/control/ExportDownload/Stall", {
+  defaultValue: () => "1 minute",
+})
 
 const problem = (status: number, _tag: string, message: string, headers: Record<string, string> = {}) =>
   HttpServerResponse.jsonUnsafe({ _tag, message }, { status, headers: { ...headers, "cache-control": "no-store" } })
@@ -41,6 +51,7 @@ export const routes: Layer.Layer<
     const exports = yield* Exports
     const store = yield* ExportStore
     const opener = yield* ExportOpener
+    const stallMillis = Duration.toMillis(yield* Stall)
     const open = new Map<string, number>()
     const total = () => [...open.values()].reduce((sum, one) => sum + one, 0)
 
@@ -58,10 +69,13 @@ export const routes: Layer.Layer<
         else open.delete(key)
       })
 
-    const send = Effect.fnUntraced(function* (found: StandingExport) {
+    const send = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest, found: StandingExport) {
       if (!enter(found.key)) return busy
       // The request ends when all is sent or the reader gone, or at once if it asked for the head alone.
       yield* Effect.addFinalizer(() => leave(found.key))
+      // Without any progress in time the server closes the connection, as if the reader had.
+      const response = NodeHttpServerRequest.toServerResponse(request) as ServerResponse
+      response.setTimeout(stallMillis)
       return yield* opener.open(store.read(found), found.size).pipe(
         Effect.map(({ bytes, size }) =>
           HttpServerResponse.stream(bytes, {
@@ -82,13 +96,13 @@ export const routes: Layer.Layer<
     })
 
     const handler = Effect.gen(function* () {
-      const { token = "" } = yield* HttpRouter.params
-      const link = Option.getOrUndefined(links.read(token))
+      const request = yield* HttpServerRequest.HttpServerRequest
+      const link = Option.getOrUndefined(links.read(request.url.slice(path.length + 1)))
       if (link === undefined) return unknown
       if (link.expiresAt <= (yield* Clock.currentTimeMillis)) return over
       const found = Option.getOrUndefined(yield* Effect.orDie(exports.find(link.customerId, link.generation)))
-      return found === undefined ? over : yield* send(found)
+      return found === undefined ? over : yield* send(request, found)
     })
-    return [HttpRouter.route("GET", `${path}/:token`, handler)]
+    return [HttpRouter.route("GET", `${path}/:link`, handler)]
   }),
 )

@@ -1,6 +1,7 @@
 /**
  * Links by which an export is fetched without a login: each names one export and the instant at which it ends, signed, so
- * that no part of it can be changed. None is stored; a new one can be made at any time.
+ * that no part of it can be changed. None is stored; a new one can be made at any time. The signature stands in a parameter
+ * `sig`, which traces leave out: without it a link is worth nothing.
  */
 import { createHmac, timingSafeEqual } from "node:crypto"
 import { CustomerId } from "@berth/domain/Ids"
@@ -21,14 +22,15 @@ export interface ExportLink {
 export const path = "/api/exports"
 
 const isCustomer = Schema.is(CustomerId)
-const form = /^([a-z0-9-]{1,40})\.([1-9][0-9]{0,15})\.([1-9][0-9]{0,15})\.([A-Za-z0-9_-]{43})$/
+/** What somebody's mail program adds to a link does no harm. */
+const form = /^([a-z0-9-]{1,40})\.([1-9][0-9]{0,15})\.([1-9][0-9]{0,15})\?sig=([A-Za-z0-9_-]{43})(?:&.*)?$/
 
 export class ExportLinks extends Context.Service<
   ExportLinks,
   {
     urlOf(link: ExportLink): string
-    /** What a link's last part says, if we signed it. Whether it has ended is another matter. */
-    read(token: string): Option.Option<ExportLink>
+    /** What a link says after `path`, if we signed it. Whether it has ended is another matter. */
+    read(link: string): Option.Option<ExportLink>
   }
 >()("@berth/control/ExportLinks") {
   /** `origin` is where api is reached, without a path. */
@@ -38,10 +40,10 @@ export class ExportLinks extends Context.Service<
     return Layer.succeed(ExportLinks)({
       urlOf: ({ customerId, generation, expiresAt }) => {
         const text = `${customerId}.${generation}.${expiresAt}`
-        return `${origin}${path}/${text}.${signatureOf(text)}`
+        return `${origin}${path}/${text}?sig=${signatureOf(text)}`
       },
-      read: (token) => {
-        const [, customerId = "", generation = "", expiresAt = "", signature = ""] = form.exec(token) ?? []
+      read: (link) => {
+        const [, customerId = "", generation = "", expiresAt = "", signature = ""] = form.exec(link) ?? []
         const ours = Buffer.from(signatureOf(`${customerId}.${generation}.${expiresAt}`))
         const given = Buffer.from(signature)
         return isCustomer(customerId) && ours.length === given.length && timingSafeEqual(ours, given)

@@ -1,6 +1,7 @@
 import { CustomerId } from "@berth/domain/Ids"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { redactUrl } from "effect/http/UrlParams"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -19,18 +20,32 @@ describe("a link to an export", () => {
     assert.deepStrictEqual(links.read(tokenOf(links.urlOf(link))), Option.some(link))
   })
 
+  it("is taken with whatever a mail program adds to it", () => {
+    const links = of()
+    assert.deepStrictEqual(links.read(`${tokenOf(links.urlOf(link))}&utm_source=mail`), Option.some(link))
+  })
+
+  it("has nothing in a trace by which it could be used", () => {
+    const url = of().urlOf(link)
+    const [, signature = "none"] = url.split("?sig=")
+    assert.include(url, signature)
+    assert.notInclude(redactUrl(url), signature)
+  })
+
   it("is worth nothing with any part of it changed, cut, or signed by another key", () => {
     const links = of()
     const token = tokenOf(links.urlOf(link))
-    const [customer, generation, expiresAt, signature = ""] = token.split(".")
+    const [name = "", signature = ""] = token.split("?sig=")
+    const [customer, generation, expiresAt] = name.split(".")
     const another = tokenOf(of(Redacted.make("another key")).urlOf(link))
     for (const wrong of [
-      `c-bob.${generation}.${expiresAt}.${signature}`,
-      `${customer}.8.${expiresAt}.${signature}`,
-      `${customer}.${generation}.9${expiresAt}.${signature}`,
-      `${customer}.${generation}.${expiresAt}.${signature.slice(0, -1)}`,
-      `${customer}.${generation}.${expiresAt}.${signature.slice(1)}A`,
-      `${customer}.${generation}.${expiresAt}.`,
+      `c-bob.${generation}.${expiresAt}?sig=${signature}`,
+      `${customer}.8.${expiresAt}?sig=${signature}`,
+      `${customer}.${generation}.9${expiresAt}?sig=${signature}`,
+      `${name}?sig=${signature.slice(0, -1)}`,
+      `${name}?sig=${signature.slice(1)}A`,
+      `${name}?sig=`,
+      name,
       `${token}x`,
       `${token}/../..`,
       "",
