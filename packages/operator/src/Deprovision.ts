@@ -60,6 +60,8 @@ export const deprovision = Effect.fn("Deprovision.pass")(function* <E, R>(
       if (isFree) {
         if (spec.deletion?.exportWaived === true)
           yield* Effect.logWarning(`ops gave up the export of ${customerId}; its data is deleted without one`)
+        // Only of an agent that is told as leaving is it looked up whether its data is being deleted.
+        yield* say(told, { deprovision: "going" })
         return yield* erasing
       }
       const { stand, hitch } = yield* exportOnce(tools, agent, deletion.generation, putInPlace)

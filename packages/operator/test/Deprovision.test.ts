@@ -4,6 +4,7 @@ import { AgentEvents } from "@berth/domain/AgentEvents"
 import { StoreUnavailable } from "@berth/domain/Errors"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { TestClock } from "effect/testing"
@@ -244,6 +245,44 @@ describe("deprovisioning", () => {
       assert.strictEqual(told?.generation, 2, "it is the old job's agent that is deleted")
       assert.strictEqual(events.at(-1)?._tag, "active")
     }),
+    30_000,
+  )
+
+  it.effect(
+    "goes to its end also when the operator dies as it begins and the next one is told to keep the agent",
+    () =>
+      Effect.gen(function* () {
+        const cluster = yield* Cluster
+        const stateOf = Effect.map(
+          cluster.get({ kind: "ConfigMap", namespace: "berth-agents", name: "deletion-ada" }),
+          Option.map((found): unknown => JSON.parse(String(at(found, "data", "deletion"))).state),
+        )
+        const dying = Context.make(Cluster, {
+          ...cluster,
+          apply: (manifest, options) =>
+            Effect.tap(cluster.apply(manifest, options), () =>
+              manifest.metadata.name === "deletion-ada" ? Effect.never : Effect.void,
+            ),
+        })
+        const first = yield* Effect.forkScoped(Layer.launch(Operator.layer).pipe(Effect.provideContext(dying)))
+        yield* running
+        const [old] = (yield* cluster.list("PersistentVolume")).items
+        yield* deprovision({ exportWaived: true })
+        yield* until("the deletion begun", stateOf)
+        yield* pushJob({ generation: 3, reason: "resume" })
+        yield* until(
+          "the Agent to be kept",
+          Effect.map(
+            agentOf(ada),
+            Option.filter((agent) => at(agent, "spec", "generation") === 3),
+          ),
+        )
+        yield* Fiber.interrupt(first)
+        yield* Effect.forkScoped(Layer.launch(Operator.layer))
+        yield* reaches(ada, "active", 3)
+        assert.deepStrictEqual(yield* stateOf, Option.some("erased"))
+        assert.notStrictEqual((yield* cluster.list("PersistentVolume")).items[0]?.metadata.uid, old?.metadata.uid)
+      }).pipe(Effect.scoped, Effect.provide(world())),
     30_000,
   )
 
