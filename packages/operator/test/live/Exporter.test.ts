@@ -1,10 +1,13 @@
 /** The exporter on real files: what comes out is decrypted and unpacked again, by other means than it was packed. */
+import { execFileSync } from "node:child_process"
 import { createCipheriv, createHash } from "node:crypto"
 import {
   chmodSync,
   existsSync,
+  lchownSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -49,6 +52,22 @@ const volume = Effect.gen(function* () {
   write(join(root, "notes.md"), "")
   symlinkSync("../notes.md", join(root, "state/link"))
   return root
+})
+
+const nobody = 65_534
+
+/** Root may read anything: until the scope ends the folders are nobody's, and so is this process. */
+const asNobody = Effect.fn(function* (folders: ReadonlyArray<string>) {
+  if (process.getuid?.() !== 0) return
+  const mine = folders.flatMap((root) => [
+    root,
+    ...readdirSync(root, { recursive: true }).map((path) => join(root, `${path}`)),
+  ])
+  for (const path of mine) lchownSync(path, nobody, nobody)
+  yield* Effect.acquireRelease(
+    Effect.sync(() => process.seteuid?.(nobody)),
+    () => Effect.sync(() => process.seteuid?.(0)),
+  )
 })
 
 const taskOf = (root: string, out: string) => ({
@@ -119,15 +138,19 @@ describe("the exporter", () => {
     }).pipe(Effect.scoped),
   )
 
-  it.live("packs what its owner may not read, and an empty volume", () =>
+  it.live("packs what its owner may not read, at the first try, and an empty volume", () =>
     Effect.gen(function* () {
       const root = yield* volume
       const out = join(yield* folder, "7.age")
+      // Modes that pack worse than the ones by which they are made readable.
+      for (let place = 0; place < 64; place++) write(join(root, "state/workspace", `${place}`), `${place}`, place)
       chmodSync(join(root, "state/workspace/MEMORY.md"), 0o000)
       chmodSync(join(root, "state/workspace"), 0o000)
+      yield* asNobody([root, join(out, "..")])
       yield* exportVolume(taskOf(root, out))
       const entries = yield* unpack(readFileSync(out))
       assert.strictEqual(textOf(entries, "data/state/workspace/MEMORY.md"), "the cat is called Tom")
+      assert.strictEqual(entries.get("data/state/workspace/7")?.header.mode, 7)
       yield* exportVolume(taskOf(yield* folder, out))
       assert.deepStrictEqual([...(yield* unpack(readFileSync(out))).keys()], ["manifest.json"])
     }).pipe(Effect.scoped),
@@ -155,6 +178,22 @@ describe("the exporter", () => {
       const copy = new DatabaseSync(restored)
       assert.deepEqual({ ...copy.prepare("SELECT what FROM memory").get() }, { what: "Tom" })
       copy.close()
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("is not held up by what only looks like a database", () =>
+    Effect.gen(function* () {
+      const root = yield* volume
+      const out = join(yield* folder, "7.age")
+      write(join(root, "state/pipe.sqlite-wal"), "log of nothing")
+      execFileSync("mkfifo", [join(root, "state/pipe.sqlite")])
+      write(join(root, "state/lonely.sqlite-wal"), "log of nothing")
+      symlinkSync("/proc/self/fd/0", join(root, "state/away.sqlite"))
+      write(join(root, "state/away.sqlite-wal"), "log of nothing")
+      yield* exportVolume(taskOf(root, out)).pipe(Effect.timeout("10 seconds"))
+      const entries = yield* unpack(readFileSync(out))
+      for (const name of ["pipe", "lonely", "away"])
+        assert.strictEqual(textOf(entries, `data/state/${name}.sqlite-wal`), "log of nothing")
     }).pipe(Effect.scoped),
   )
 

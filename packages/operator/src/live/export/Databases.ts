@@ -3,7 +3,7 @@
  * else has the database open by now, so what is in its log goes into it, as at the next start. One that can't be opened
  * stays as it is: log and database together are still whole.
  */
-import { open } from "node:fs/promises"
+import { lstat, open } from "node:fs/promises"
 import { DatabaseSync } from "node:sqlite"
 import { walk } from "./Walk.ts"
 
@@ -11,8 +11,9 @@ const isLog = (path: string): boolean => path.endsWith(".sqlite-wal")
 
 const header = Buffer.from("SQLite format 3\0")
 
-/** SQLite itself would take the log of anything else for an old one, and remove it. */
+/** SQLite itself would take the log of anything else for an old one, and remove it; a pipe would be waited for. */
 const isDatabase = async (file: string): Promise<boolean> => {
+  if (!(await lstat(file)).isFile()) return false
   const handle = await open(file, "r")
   try {
     const { buffer } = await handle.read(Buffer.alloc(header.length), 0, header.length, 0)

@@ -1,7 +1,7 @@
 /**
  * Everything on a volume, folders before what is in them, in an order that is the same at each walk. Nothing is followed:
- * a symlink is told as one. What its owner may not read is made readable first; its mode is told as it was. Names that are
- * no text are told as well as they can be.
+ * a symlink is told as one. A folder that its owner may not read is made readable, a file only for as long as it takes to
+ * open it: what is told of it is the same each time. Names that are no text are told as well as they can be.
  */
 import { chmod, lstat, open, readdir, readlink } from "node:fs/promises"
 import type { FileHandle } from "node:fs/promises"
@@ -20,18 +20,32 @@ const slash = Buffer.from("/")
 
 const isRefused = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === "EACCES"
 
+const readable = (mode: number): number => (mode | 0o700) & 0o7777
+
 /** What is one's own can always be opened. */
 const opened = async <A>(place: Buffer, mode: number, use: () => Promise<A>): Promise<A> => {
   try {
     return await use()
   } catch (error) {
     if (!isRefused(error)) throw error
-    await chmod(place, (mode | 0o700) & 0o7777)
+    await chmod(place, readable(mode))
     return await use()
   }
 }
 
-export const openFile = ({ place, mode }: Found): Promise<FileHandle> => opened(place, mode, () => open(place, "r"))
+export const openFile = async ({ place, mode }: Found): Promise<FileHandle> => {
+  try {
+    return await open(place, "r")
+  } catch (error) {
+    if (!isRefused(error)) throw error
+    await chmod(place, readable(mode))
+    try {
+      return await open(place, "r")
+    } finally {
+      await chmod(place, mode)
+    }
+  }
+}
 
 /** `skip` is asked by path; what is in a folder that is skipped is not told either. */
 export async function* walk(root: string, skip: (path: string) => boolean): AsyncGenerator<Found> {
