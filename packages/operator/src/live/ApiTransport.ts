@@ -34,6 +34,12 @@ const turnedAway = { tries: 3, mostSeconds: 2 } as const
 
 /** A request that gets no answer for so long is given up; whether it happened is unknown, and sending it again is safe. */
 const timeout = "10 seconds"
+/**
+ * HTTP/2 would be chosen wherever the server offers it. There, giving up a request on a connection that is slow can send
+ * Node's `Http2Stream` into a loop in native code (seen with 24.21): the process answers nothing any more and grows by
+ * hundreds of MB a second. Over HTTP/1.1 a request that is given up takes its connection along and nothing else.
+ */
+const oneByOne = { allowH2: false } as const
 /** The server sends a bookmark about once a minute, so a longer silence is a dead connection. */
 const silence = 150_000
 /** Tokens of a pod are renewed in their file every hour or so. */
@@ -125,6 +131,7 @@ export const make = (config: KubeConfig) => {
           body: request.body === undefined ? null : JSON.stringify(request.body),
           signal,
           bodyTimeout,
+          ...oneByOne,
         })
       },
       catch: (cause) => unreachable(request, cause),
@@ -138,7 +145,7 @@ export const make = (config: KubeConfig) => {
       const answer = yield* once(request, bodyTimeout)
       const wait = Number(answer.headers["retry-after"] ?? Number.NaN)
       if (answer.statusCode !== 429 || tries === turnedAway.tries || !(wait <= turnedAway.mostSeconds)) return answer
-      yield* Effect.promise(() => answer.body.dump())
+      yield* Effect.promise((signal) => answer.body.dump({ limit: 131_072, signal }))
       yield* Effect.sleep(`${wait} seconds`)
     }
   })
@@ -169,14 +176,27 @@ export const make = (config: KubeConfig) => {
         ),
     })
 
+  /** An answer whose body is read no further than the scope lasts. */
+  const opened = (answer: Effect.Effect<Answer, ApiError>) =>
+    Effect.acquireRelease(
+      answer,
+      (one) =>
+        Effect.sync(() => {
+          // Destroying a body that is still coming is reported on the body itself.
+          one.body.on("error", () => {})
+          one.body.destroy()
+        }),
+      { interruptible: true },
+    )
+
   const text = (request: ApiRequest): Effect.Effect<string, ApiError> =>
     inTime(
       request,
       Effect.gen(function* () {
-        const answer = yield* open(request, 10_000)
+        const answer = yield* opened(open(request, 10_000))
         yield* check(request, answer)
         return yield* textOf(request, answer)
-      }),
+      }).pipe(Effect.scoped),
     )
 
   return {
@@ -193,16 +213,7 @@ export const make = (config: KubeConfig) => {
     lines: (request: ApiRequest): Stream.Stream<string, ApiError> =>
       Stream.unwrap(
         Effect.gen(function* () {
-          const answer = yield* Effect.acquireRelease(
-            inTime(request, open(request, silence)),
-            (one) =>
-              Effect.sync(() => {
-                // Destroying a body that is still coming is reported on the body itself.
-                one.body.on("error", () => {})
-                one.body.destroy()
-              }),
-            { interruptible: true },
-          )
+          const answer = yield* opened(inTime(request, open(request, silence)))
           yield* check(request, answer)
           return Stream.fromAsyncIterable<Uint8Array, ApiError>(answer.body, (cause) =>
             unreachable(request, cause),

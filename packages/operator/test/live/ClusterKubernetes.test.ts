@@ -3,6 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { CustomerId } from "@berth/domain/Ids"
 import { KubeConfig } from "@kubernetes/client-node"
 import type { IncomingHttpHeaders, ServerResponse } from "node:http"
+import { createSecureServer } from "node:http2"
+import type { AddressInfo } from "node:net"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
@@ -65,6 +67,22 @@ const failure = (status: number, message: string) => (_: Asked, response: Server
   json(response, status, { kind: "Status", status: "Failure", message, code: status })
 
 const map: Manifest = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "a", namespace: "n" }, data: {} }
+
+/** Of a server that nobody has to trust. */
+const selfSigned = {
+  key: `-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEILIC+3s4ujWOw0VRNIWpzdmIebNXwIpXL+EOg4lRtc4V
+-----END PRIVATE KEY-----`,
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBNDCB56ADAgECAhQCR3OYaE14KxpbTL40ltvoit7lKzAFBgMrZXAwDzENMAsG
+A1UEAwwEdGVzdDAgFw0yNjEyMDEwMjU5MjJaGA8yMTI2MTEwNzAyNTkyMlowDzEN
+MAsGA1UEAwwEdGVzdDAqMAUGAytlcAMhAKmEiuiDuXD/II3h9flw8Ld9uH+//6q2
+5HJYOH5MWNj+o1MwUTAdBgNVHQ4EFgQUhb2v6sskrEvb6QLTLB6OziFPQ+YwHwYD
+VR0jBBgwFoAUhb2v6sskrEvb6QLTLB6OziFPQ+YwDwYDVR0TAQH/BAUwAwEB/zAF
+BgMrZXADQQB54yb7K2jWjJ1IUt4XVFKiUFG4UApiePIrpXwGcvIVuXJYmt2BSp10
+7aLPfgXwOTtfGl/jgWKtx0oeNL8JVmgA
+-----END CERTIFICATE-----`,
+}
 
 describe("apply", () => {
   it.live("sends the built object as it is, by server-side apply, with the operator as its manager", () =>
@@ -171,6 +189,62 @@ describe("apply", () => {
       assert.notInclude(JSON.stringify(result), "operator-token")
     }),
   )
+})
+
+describe("a connection", () => {
+  it.live("speaks HTTP/1.1 although the server offers HTTP/2 as well", () =>
+    Effect.gen(function* () {
+      const versions: Array<string> = []
+      const server = createSecureServer({ ...selfSigned, allowHTTP1: true }, (request, response) => {
+        versions.push(request.httpVersion)
+        response.statusCode = 404
+        response.end("{}")
+      })
+      const port = yield* Effect.acquireRelease(
+        Effect.callback<number>((resume) => {
+          server.listen(0, "127.0.0.1", () => resume(Effect.succeed((server.address() as AddressInfo).port)))
+        }),
+        () => Effect.sync(() => server.close()),
+      )
+      const config = new KubeConfig()
+      config.loadFromClusterAndUser(
+        { name: "test", server: `https://127.0.0.1:${port}`, skipTLSVerify: true },
+        { name: "test", token: "operator-token" },
+      )
+      yield* Cluster.use((cluster) => cluster.get({ kind: "Agent", name: "ada" })).pipe(Effect.provide(layerOf(config)))
+      assert.deepStrictEqual(versions, ["1.1"])
+    }).pipe(Effect.scoped),
+  )
+
+  it.effect("is closed when the rest of an answer does not come in 10 s, and reads no more of it", () => {
+    const answers = { begun: 0, closed: 0 }
+    return against(
+      (_, response) => {
+        answers.begun++
+        const drip = setInterval(() => response.write(" "), 5)
+        response.on("close", () => {
+          clearInterval(drip)
+          answers.closed++
+        })
+      },
+      (cluster) =>
+        Effect.gen(function* () {
+          const until = (holds: () => boolean) =>
+            Effect.promise(async () => {
+              while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5))
+            })
+          const reading = yield* cluster
+            .get({ kind: "Agent", name: "ada" })
+            .pipe(Effect.result, Effect.forkChild({ startImmediately: true }))
+          yield* until(() => answers.begun === 1)
+          yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 50)))
+          yield* TestClock.adjust("10 seconds")
+          const result = yield* Fiber.join(reading)
+          assert.isTrue(Result.isFailure(result) && result.failure._tag === "ClusterUnavailable")
+          yield* until(() => answers.closed === 1)
+        }),
+    )
+  })
 })
 
 describe("other calls", () => {
