@@ -13,9 +13,10 @@ import * as Option from "effect/Option"
 import { agentManifest } from "./Agent.ts"
 import type { Cluster } from "./Cluster.ts"
 import { type Deletion, readDeletion, writeDeletion } from "./Deletions.ts"
+import { hasEnded } from "./export/Progress.ts"
 import { bringOn } from "./ExportRun.ts"
 import { volumesOf } from "./Gather.ts"
-import { at, type Ref, refOf } from "./Manifest.ts"
+import { at, type JsonObject, type Ref, refOf, type Stored } from "./Manifest.ts"
 import { watched } from "./Observing.ts"
 import { app, selectorOf } from "./desired/Names.ts"
 import { bury, recordsNamespace, tombstone } from "./Records.ts"
@@ -128,7 +129,7 @@ const hasStopped = Effect.fnUntraced(function* (cluster: Cluster["Service"], cus
       Number(at(one, "status", "replicas") ?? 0) === 0,
   )
   const { items } = yield* cluster.list("Pod", { namespace, labels: selectorOf(customerId) })
-  return isSeen && items.every((pod) => ["Succeeded", "Failed"].includes(String(at(pod, "status", "phase"))))
+  return isSeen && items.every(hasEnded)
 })
 
 /** One step towards the export. What the cluster refuses is told to ops and tried again. */
@@ -162,19 +163,27 @@ const isStuck = (volume: unknown): boolean => at(volume, "status", "phase") === 
 const erase = Effect.fn("Deprovision.erase")(function* (tools: Tools, customerId: CustomerId) {
   const { cluster, ends, observed } = tools
   const volumes = yield* volumesOf(tools, customerId)
+  const change = (volume: Stored, patch: JsonObject) =>
+    cluster.merge(refOf(volume), patch).pipe(
+      Effect.map((stored) => observed.note(stored)),
+      Effect.catchTag("NotFound", () => Effect.sync(() => observed.missing(customerId, refOf(volume)))),
+    )
   // Before their claims go: a volume that outlives its claim keeps its data.
   for (const volume of volumes)
     if (at(volume, "spec", "persistentVolumeReclaimPolicy") !== "Delete")
-      yield* cluster.merge(refOf(volume), { spec: { persistentVolumeReclaimPolicy: "Delete" } }).pipe(
-        Effect.map((stored) => observed.note(stored)),
-        Effect.catchTag("NotFound", () => Effect.sync(() => observed.missing(customerId, refOf(volume)))),
-      )
+      yield* change(volume, { spec: { persistentVolumeReclaimPolicy: "Delete" } })
   const ref: Ref = { kind: "Namespace", name: namespaceOf(customerId) }
   const namespace = yield* cluster.get(ref)
   const stands = Option.isSome(namespace) && namespace.value.metadata.deletionTimestamp === undefined
   if (stands && ends.ask(customerId, "destroy", yield* Clock.currentTimeMillis))
     yield* cluster.remove(ref, { uid: namespace.value.metadata.uid })
-  if (Option.isNone(namespace)) ends.done(customerId)
+  if (Option.isNone(namespace)) {
+    ends.done(customerId)
+    // Freed for a claim that never came: the cluster would keep it for that one, unless it was another's that is gone.
+    for (const volume of volumes)
+      if (at(volume, "spec", "claimRef", "uid") === undefined)
+        yield* change(volume, { spec: { claimRef: { uid: volume.metadata.uid } } })
+  }
   const hitch = volumes.some(isStuck)
   if (hitch) yield* Effect.logError(`a volume of ${customerId} could not be deleted; its provisioner tries again`)
   return { hitch, left: Option.isSome(namespace) || volumes.length > 0 || sweep(tools, customerId) }

@@ -10,10 +10,10 @@ import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import { customerLabel } from "./desired/Names.ts"
 import { exporter, exportJob, exportSecret, generationLabel } from "./desired/ExportJob.ts"
-import { pauseAfter, type Progress, progressOf } from "./export/Progress.ts"
+import { hasEnded, pauseAfter, type Progress, progressOf } from "./export/Progress.ts"
 import { refOf, type Stored } from "./Manifest.ts"
 import * as Metrics from "./Metrics.ts"
-import type { Tools } from "./Tools.ts"
+import { soonMillis, type Tools } from "./Tools.ts"
 
 export type Stand =
   | { readonly _tag: "Exported"; readonly exported: Exported }
@@ -22,6 +22,7 @@ export type Stand =
 
 /** Its Job's end is watched; this is for what no watch tells. */
 const whileRunning = Duration.seconds(30)
+const soon = Duration.millis(soonMillis)
 
 const going = (failed?: string, again = whileRunning): Stand => ({ _tag: "Going", failed, again })
 
@@ -80,11 +81,14 @@ export const bringOn = Effect.fn("ExportRun.bringOn")(function* (
     namespace: namespaceOf(customerId),
     labels: { [customerLabel]: customerId, "app.kubernetes.io/name": exporter },
   })
+  // Whose Job was deleted by hand goes on for a moment: two at once would write into each other's parts.
+  const isAtWork = pods.items.some((pod) => !hasEnded(pod))
   const now = yield* Clock.currentTimeMillis
   const progress = progressOf(jobs, pods.items, now)
   const next = Effect.fnUntraced(function* (attempt: number, failedAt: number, why: string) {
     const due = failedAt + pauseAfter(attempt)
     if (now < due) return going(why, Duration.millis(due - now))
+    if (isAtWork) return going(why, soon)
     yield* Effect.logError(`export ${attempt} of ${customerId} failed and is tried again: ${why}`)
     yield* count("failed")
     yield* remove(tools, jobs)
@@ -93,7 +97,7 @@ export const bringOn = Effect.fn("ExportRun.bringOn")(function* (
   })
   switch (progress._tag) {
     case "NotBegun":
-      return yield* begin(tools, customerId, generation, 1)
+      return isAtWork ? going(undefined, soon) : yield* begin(tools, customerId, generation, 1)
     case "Running":
       return going(progress.late ? "its pod does not start" : undefined)
     case "Failed":

@@ -8,10 +8,10 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { TestClock } from "effect/testing"
-import { Cluster } from "../src/Cluster.ts"
+import { Cluster, Refused } from "../src/Cluster.ts"
 import { PodFailed, type PodProcess, type RunningPod } from "../src/Cluster/Pods.ts"
 import { type KindName, kinds } from "../src/Kinds.ts"
-import { at } from "../src/Manifest.ts"
+import { at, refOf } from "../src/Manifest.ts"
 import * as Operator from "../src/Operator.ts"
 import {
   ada,
@@ -157,6 +157,40 @@ describe("deprovisioning", () => {
       yield* later(300)
       yield* gone
       assert.deepStrictEqual(yield* tags, ["deprovisioning", "troubled", "exported", "deleted"])
+    }),
+    30_000,
+  )
+
+  let atWork = 0
+  let mostAtWork = 0
+  story(
+    "never has two exporters at work, also when somebody deletes the Job of one",
+    {
+      stopAfter: "20 seconds",
+      exports: () =>
+        Effect.acquireRelease(
+          Effect.sync(() => (mostAtWork = Math.max(mostAtWork, ++atWork))),
+          () =>
+            Effect.andThen(
+              Effect.sleep("10 seconds"),
+              Effect.sync(() => atWork--),
+            ),
+        ).pipe(
+          Effect.andThen(Effect.sleep("1 minute")),
+          Effect.as(JSON.stringify({ _tag: "Written", ...written })),
+          Effect.scoped,
+        ),
+    },
+    Effect.gen(function* () {
+      const cluster = yield* Cluster
+      yield* deprovision()
+      yield* until(
+        "an exporter at work",
+        Effect.sync(() => (atWork > 0 ? Option.some(true) : Option.none())),
+      )
+      for (const job of (yield* cluster.list("Job")).items) yield* cluster.remove(refOf(job))
+      yield* gone
+      assert.strictEqual(mostAtWork, 1)
     }),
     30_000,
   )
@@ -329,6 +363,36 @@ describe("deprovisioning", () => {
         isSlow = false
         yield* gone
         assert.deepStrictEqual(yield* tags, ["deleted"])
+        assert.deepStrictEqual(yield* left, ["ConfigMap deletion-ada", "ConfigMap tombstone-ada"])
+      }).pipe(Effect.scoped, Effect.provide(world())),
+    30_000,
+  )
+
+  it.effect(
+    "deletes also a volume that was freed for a claim that could not be made",
+    () =>
+      Effect.gen(function* () {
+        const cluster = yield* Cluster
+        let isFull = false
+        const full = Context.make(Cluster, {
+          ...cluster,
+          apply: (manifest, options) =>
+            isFull && manifest.kind === "PersistentVolumeClaim"
+              ? Effect.fail(new Refused({ object: "claim", reason: "Quota", message: "no room" }))
+              : cluster.apply(manifest, options),
+        })
+        yield* Effect.forkScoped(Layer.launch(Operator.layer).pipe(Effect.provideContext(full)))
+        yield* running
+        isFull = true
+        yield* cluster.remove({ kind: "Namespace", name: "customer-ada" })
+        yield* until(
+          "the volume freed",
+          Effect.map(cluster.list("PersistentVolume"), ({ items: [volume] }) =>
+            at(volume, "spec", "claimRef", "uid") === undefined ? Option.some(true) : Option.none(),
+          ),
+        )
+        yield* deprovision({ exportWaived: true })
+        yield* gone
         assert.deepStrictEqual(yield* left, ["ConfigMap deletion-ada", "ConfigMap tombstone-ada"])
       }).pipe(Effect.scoped, Effect.provide(world())),
     30_000,

@@ -34,6 +34,9 @@ const condition = (job: Stored, type: string): unknown =>
 const owned = (job: Stored, pod: Stored): boolean =>
   (pod.metadata.ownerReferences ?? []).some(({ uid }) => uid === job.metadata.uid)
 
+/** Whether nothing of the pod runs any more. */
+export const hasEnded = (pod: Stored): boolean => ["Succeeded", "Failed"].includes(String(at(pod, "status", "phase")))
+
 /** What the pod's container left behind when it ended. */
 const endings = (pods: ReadonlyArray<Stored>): ReadonlyArray<unknown> =>
   pods.flatMap((pod) =>
