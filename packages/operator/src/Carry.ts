@@ -52,10 +52,14 @@ const fieldKept = (object: Manifest, paths: ReadonlyArray<ReadonlyArray<string>>
     message: `the server keeps ${paths.map((path) => path.join(".")).join(", ")}, which nobody meant`,
   })
 
-const put = Effect.fnUntraced(function* ({ cluster, observed }: Tools, object: Manifest, bindingIsNew: boolean) {
+/** Puts an object in place so that it holds all that is meant and nothing else; fails if it cannot be brought to that. */
+export const put = Effect.fnUntraced(function* ({ cluster, observed }: Tools, object: Manifest, bindingIsNew: boolean) {
+  // What is meant on top of one version is corrected on top of what came of it alone.
+  const place = ({ metadata: { resourceVersion } }: Stored) =>
+    object.metadata.resourceVersion === undefined ? {} : { metadata: { resourceVersion } }
   // What others own an apply leaves: items that they put into lists, fields that they added.
-  const correct = (stored: Manifest) =>
-    cluster.merge(refOf(object), correction(object, stored)).pipe(
+  const correct = (stored: Stored) =>
+    cluster.merge(refOf(object), { ...correction(object, stored), ...place(stored) }).pipe(
       Effect.flatMap((corrected) => whole(object, undefined, corrected)),
       Effect.filterOrFail(
         (corrected) => foreignIn(object, corrected).length === 0,

@@ -10,6 +10,7 @@ type Path = ReadonlyArray<string>
 
 /** The kinds that are to hold nothing but what is meant, with the fields that the server decides all the same. */
 const servers: Readonly<Record<string, ReadonlyArray<string>>> = {
+  Agent: [],
   ServiceAccount: [],
   RoleBinding: [],
   Secret: [],

@@ -12,7 +12,7 @@ import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { agentManifest, AgentSpec, AgentStatus, finalizer, specJson, statusJson } from "./Agent.ts"
-import { carry } from "./Carry.ts"
+import { carry, put } from "./Carry.ts"
 import { readDeletion } from "./Deletions.ts"
 import { deprovision, hasBegun, letGo, tellDeleted } from "./Deprovision.ts"
 import { abandon } from "./ExportRun.ts"
@@ -43,7 +43,7 @@ export const reconcile = Effect.fn("Reconcile.reconcile")(function* (tools: Tool
 
   // The record of the newest job is the truth; whatever someone wrote into the spec by hand is put back.
   if (Option.isSome(record) && !deleting && canonical(specJson(record.value.spec)) !== canonical(stored.spec)) {
-    yield* cluster.apply(agentManifest(customerId, record.value.spec, { at: stored.metadata.resourceVersion }))
+    yield* put(tools, agentManifest(customerId, record.value.spec, { at: stored.metadata.resourceVersion }), false)
     return Duration.zero
   }
   const spec = yield* Option.match(record, {

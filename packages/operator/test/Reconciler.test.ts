@@ -379,6 +379,20 @@ describe("what people do by hand", () => {
     }).pipe(Effect.provide(operating())),
   )
 
+  it.effect("what somebody else adds to the Agent's spec is taken out, though nobody but him owns it", () =>
+    Effect.gen(function* () {
+      yield* pushJob()
+      yield* reaches(ada, "active")
+      const cluster = yield* Cluster
+      const theirs = agentManifest(ada, { ...spec, deletion: { confirmedGeneration: 1 }, restartedAt: 7 })
+      yield* cluster.apply(theirs, { manager: "kubectl", force: true })
+      yield* pass(5)
+      const { spec: left } = yield* reaches(ada, "active")
+      assert.deepStrictEqual([at(left, "deletion"), at(left, "restartedAt")], [undefined, undefined])
+      assert.strictEqual((yield* pods).length, 1)
+    }).pipe(Effect.provide(operating())),
+  )
+
   it.effect("a changed secret is put back at the resync", () =>
     Effect.gen(function* () {
       yield* pushJob()
