@@ -232,6 +232,7 @@ const en = {
       ofStorage: (used: string, capacity: string) => `${used} of ${capacity}`,
       notYet: "There is nothing to see yet: your agent is about to be set up.",
       unavailable: "We can’t look at your agent right now. That does not stop it; we go on trying.",
+      old: "We can’t look at your agent right now, so this is how it was a while ago. That does not stop it; we go on trying.",
     },
     logs: {
       title: "Recent log lines",

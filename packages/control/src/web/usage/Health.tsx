@@ -63,9 +63,9 @@ export const Health = () => {
         {t.title}
       </h2>
       {data === undefined && failure === undefined && <Bone className="mt-4 h-24" />}
-      {data === undefined && failure !== undefined && (
+      {failure !== undefined && (
         <p role="status" className="mt-3 max-w-prose text-[0.9375rem] text-muted">
-          {failure === "notFound" ? t.notYet : t.unavailable}
+          {data !== undefined ? t.old : failure === "notFound" ? t.notYet : t.unavailable}
         </p>
       )}
       {data !== undefined && (

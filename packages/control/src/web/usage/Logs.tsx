@@ -31,34 +31,35 @@ const Lines = ({ previous }: { readonly previous: boolean }) => {
   const logs = useQuery(logsQuery(previous))
   const end = useEnd(logs.data)
   const failure = logs.error === null ? undefined : failureOf(logs.error)
-  if (logs.data === undefined)
-    return failure === undefined ? (
-      <Bone className="mt-3 h-40 rounded-xl" />
-    ) : (
-      <p role="status" className="mt-3 text-[0.9375rem] text-muted">
-        {failure.kind === "rejected" && failure.message !== "" ? failure.message : t.unavailable}
-      </p>
-    )
+  const complaint = failure && (
+    <p role="status" className="mt-3 text-[0.9375rem] text-muted">
+      {failure.kind === "rejected" && failure.message !== "" ? failure.message : t.unavailable}
+    </p>
+  )
+  if (logs.data === undefined) return complaint ?? <Bone className="mt-3 h-40 rounded-xl" />
   const { lines } = logs.data
-  if (lines.length === 0) return <p className="mt-3 text-[0.9375rem] text-muted">{t.empty}</p>
+  if (lines.length === 0) return complaint ?? <p className="mt-3 text-[0.9375rem] text-muted">{t.empty}</p>
   return (
-    <ol
-      {...end}
-      aria-label={t.title}
-      className="mt-3 max-h-96 overflow-auto rounded-xl border border-line bg-sunken p-4 font-mono text-[0.8125rem] leading-relaxed"
-    >
-      {lines.map(({ at, text }, place) => (
-        // Lines have no name of their own; the newest come last, so the place from the end would rename all of them.
-        <li key={`${at}-${place}`} className="flex gap-3">
-          {at !== null && (
-            <time dateTime={new Date(at).toISOString()} className="shrink-0 text-muted tabular-nums select-none">
-              {second(at)}
-            </time>
-          )}
-          <span className="min-w-0 whitespace-pre-wrap wrap-anywhere">{text}</span>
-        </li>
-      ))}
-    </ol>
+    <>
+      {complaint}
+      <ol
+        {...end}
+        aria-label={t.title}
+        className="mt-3 max-h-96 overflow-auto rounded-xl border border-line bg-sunken p-4 font-mono text-[0.8125rem] leading-relaxed"
+      >
+        {lines.map(({ at, text }, place) => (
+          // Lines have no name of their own; the newest come last, so the place from the end would rename all of them.
+          <li key={`${at}-${place}`} className="flex gap-3">
+            {at !== null && (
+              <time dateTime={new Date(at).toISOString()} className="shrink-0 text-muted tabular-nums select-none">
+                {second(at)}
+              </time>
+            )}
+            <span className="min-w-0 whitespace-pre-wrap wrap-anywhere">{text}</span>
+          </li>
+        ))}
+      </ol>
+    </>
   )
 }
 
