@@ -15,7 +15,7 @@ import type { Cluster } from "./Cluster.ts"
 import { type Deletion, readDeletion, writeDeletion } from "./Deletions.ts"
 import { hasEnded } from "./export/Progress.ts"
 import { bringOn } from "./ExportRun.ts"
-import { volumesOf } from "./Gather.ts"
+import { podsOf, volumesOf } from "./Gather.ts"
 import { at, type JsonObject, type Ref, refOf, type Stored } from "./Manifest.ts"
 import { watched } from "./Observing.ts"
 import { app, selectorOf } from "./desired/Names.ts"
@@ -132,6 +132,15 @@ const hasStopped = Effect.fnUntraced(function* (cluster: Cluster["Service"], cus
   return isSeen && items.every(hasEnded)
 })
 
+/** How long a pod may take beyond its time to end (ms); then its node is gone, and somebody has to say so to the cluster. */
+const strandedAfter = 600_000
+
+const isStranded = ({ observed }: Tools, customerId: CustomerId, now: number): boolean =>
+  podsOf(observed, customerId).some(
+    ({ metadata: { deletionTimestamp } }) =>
+      deletionTimestamp !== undefined && now - Date.parse(deletionTimestamp) > strandedAfter,
+  )
+
 /** One step towards the export. What the cluster refuses is told to ops and tried again. */
 const exportOnce = Effect.fnUntraced(function* <E, R>(
   tools: Tools,
@@ -145,6 +154,10 @@ const exportOnce = Effect.fnUntraced(function* <E, R>(
   })
   const sight = yield* putInPlace
   if (sight.trouble !== undefined) return { ...wait(soon), hitch: true }
+  if (isStranded(tools, customerId, yield* Clock.currentTimeMillis)) {
+    yield* Effect.logError(`the pod of ${customerId} does not end, so its data can't be exported; its node may be gone`)
+    return { ...wait(Duration.seconds(30)), hitch: true }
+  }
   if (sight.waiting || !(yield* hasStopped(tools.cluster, customerId))) return wait(soon)
   const stand = yield* bringOn(tools, customerId, generation).pipe(
     Effect.catchTag(["Refused", "ExportStoreUnavailable"], (error) =>

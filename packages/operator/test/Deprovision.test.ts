@@ -341,6 +341,23 @@ describe("deprovisioning", () => {
     30_000,
   )
 
+  story(
+    "tells that the export does not get on when the agent's pod does not end, and goes on when it has",
+    { stopAfter: "15 minutes" },
+    Effect.gen(function* () {
+      yield* deprovision()
+      yield* later(590)
+      assert.strictEqual(yield* readyReason, "Exporting")
+      yield* later(60)
+      assert.strictEqual(yield* readyReason, "ExportFailed")
+      yield* dataStands
+      yield* later(300)
+      yield* gone
+      assert.deepStrictEqual(yield* tags, ["deprovisioning", "troubled", "exported", "deleted"])
+    }),
+    30_000,
+  )
+
   it.effect(
     "is not told as deleted while a volume still stands, however long its provisioner takes",
     () =>
