@@ -9,6 +9,7 @@ import { tellStory } from "@berth/control/demo/Story"
 import type { CustomerId } from "@berth/domain/Ids"
 import * as NodeSocket from "@effect/platform-node/NodeSocket"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
@@ -16,6 +17,7 @@ import { isReady } from "../../packages/operator/test/cluster/ControlPlane.ts"
 import { remainsOf, volumeFolderOf } from "../../packages/operator/test/platform/Remains.ts"
 import type { Person } from "./Telegram.ts"
 import * as Elsewhere from "./Elsewhere.ts"
+import { compiledIn, type Start } from "./Starts.ts"
 import * as Timeline from "./Timeline.ts"
 import type { World } from "./World.ts"
 
@@ -32,6 +34,8 @@ export interface Customer {
   readonly bot: string
   /** Their session on the page. */
   readonly bearer: string
+  /** Those that were timed, the first of all before the others. */
+  readonly starts: Array<Start>
 }
 
 export const alice: Person = { id: 4242, username: "alice", first_name: "Alice" }
@@ -58,6 +62,20 @@ const deletePod = ({ node }: World, namespace: string, which: string) =>
 const phase = ({ node }: World, customer: Customer, wanted: string) =>
   node.api.until(agentPath(customer), (agent) => agent?.status?.phase === wanted, 120)
 
+/** Waits until another pod than `not` is Ready, and keeps how long its start took. */
+const timedStart = Effect.fn("Acts.timedStart")(function* ({ node }: World, customer: Customer, act: string, not = "") {
+  const { namespace, starts } = customer
+  const compiled = () => compiledIn(volumeFolderOf(node.folder, namespace))
+  starts.push(
+    yield* Timeline.start(node.api, { act, compiled, namespace, not }).pipe(
+      Effect.timeoutOrElse({
+        duration: "2 minutes",
+        orElse: () => Effect.fail(new StoryFailed({ message: "it was not Ready again within two minutes" })),
+      }),
+    ),
+  )
+})
+
 /** What only a memory of the conversation can answer. */
 const remembers = Effect.fn("Acts.remembers")(function* ({ telegram }: World, { bot }: Customer) {
   const { answer, millis } = yield* telegram.talk(bot, alice, "What is my cat called?", 90)
@@ -67,18 +85,25 @@ const remembers = Effect.fn("Acts.remembers")(function* ({ telegram }: World, { 
 
 /** From a visitor's first words to the first reply of a paid agent, all over HTTP, as `npm run demo` tells it. */
 export const sold = Effect.fn("Acts.sold")(function* (world: World, bot: string) {
-  const { node, origin } = world
-  const seen = yield* Timeline.watch(node.api)
+  const { kimi, node, origin, telegram } = world
+  const { first, seen } = yield* Timeline.watch(node.api, {
+    chat: telegram.chat(bot, alice),
+    modelAsked: () => kimi.calls[0]?.at,
+    compiled: (namespace) => compiledIn(volumeFolderOf(node.folder, namespace)),
+  })
   const told = yield* Effect.scoped(
     tellStory({ origin, proxyOrigin: origin, botUsername: bot, toTheEnd: false, patience: "4 minutes" }),
   ).pipe(Effect.provide(Layer.mergeAll(FetchHttpClient.layer, NodeSocket.layerWebSocketConstructor)))
-  const customer: Customer = {
-    customerId: told.accountId,
-    namespace: `customer-${told.accountId}`,
-    bot,
-    bearer: told.bearer,
-  }
-  return { customer, used: told.used, lines: Timeline.lines(seen, yield* world.bookedAt(customer.customerId)) }
+  const namespace = `customer-${told.accountId}`
+  const { "OpenClaw started": started, Ready: ready } = seen
+  const starts: Array<Start> =
+    started === undefined || ready === undefined || first.compiled === undefined
+      ? []
+      : [{ act: "its first start", compiled: first.compiled, millis: ready - started }]
+  const customer: Customer = { customerId: told.accountId, namespace, bot, bearer: told.bearer, starts }
+  const events = yield* node.api.get(`/api/v1/namespaces/${namespace}/events?fieldSelector=reason%3DPulled`)
+  const pulls: ReadonlyArray<string> = events.items.map(({ message }: { readonly message: string }) => message)
+  return { customer, used: told.used, begun: yield* world.bookedAt(customer.customerId), seen, pulls }
 })
 
 export const told = Effect.fn("Acts.told")(function* (world: World, customer: Customer) {
@@ -112,8 +137,9 @@ export const suspended = Effect.fn("Acts.suspended")(function* (world: World, cu
   yield* check((yield* telegram.after(customer.bot, alice, message)).length === 0, "a suspended agent answered")
 
   const resumed = performance.now()
+  const start = yield* Effect.forkChild(timedStart(world, customer, "stopped and started again"))
   yield* world.change(customer.customerId, { _tag: "Resume", reason: "customer" })
-  yield* readyPod(world, customer)
+  yield* Fiber.join(start)
   const back = Math.round(performance.now() - resumed)
   yield* phase(world, customer, "active")
   // Telegram has kept what was said meanwhile.
@@ -127,8 +153,9 @@ export const suspended = Effect.fn("Acts.suspended")(function* (world: World, cu
 export const podDeleted = Effect.fn("Acts.podDeleted")(function* (world: World, customer: Customer) {
   const { metadata } = yield* readyPod(world, customer)
   const begun = performance.now()
+  const start = yield* Effect.forkChild(timedStart(world, customer, "its pod deleted by force", metadata.uid))
   yield* deletePod(world, customer.namespace, metadata.name)
-  yield* readyPod(world, customer, metadata.uid)
+  yield* Fiber.join(start)
   const back = Math.round(performance.now() - begun)
   return `Ready again after ${back} ms; ${yield* remembers(world, customer)}`
 })

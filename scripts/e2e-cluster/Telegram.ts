@@ -85,6 +85,7 @@ export const start = Effect.fn("Telegram.start")(function* (folder: string, onbo
   return {
     /** For the operator's TELEGRAM_API_ROOT. */
     apiRoot: `http://${listen}/dev/telegram/api`,
+    chat,
     say,
     after,
     /** A person writes, and waits for the answer; how long it took. */
