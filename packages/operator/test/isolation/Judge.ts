@@ -13,7 +13,7 @@ const wrong = (attempts: ReadonlyArray<Attempt>, outcomes: ReadonlyArray<Outcome
   attempts.flatMap((one, index) => (outcomes[index]?.worked === should ? [] : [told(one, outcomes[index])]))
 
 /** Nodes learn of a new Service and of who is behind it some moments after the API does. */
-const opensWithin = { schedule: Schedule.spaced("1 second"), times: 20 }
+const opensWithin = { schedule: Schedule.spaced("1 second"), times: 60 }
 
 /** Who is refused tries first, then the control, so that what the control opens can't help. */
 export const judge = Effect.fn("Judge.judge")(function* (cluster: Handle<never>, world: World, rule: Rule) {
