@@ -128,6 +128,7 @@ export const carry = Effect.fn("Carry.carry")(function* (
       concurrency: "unbounded",
     })
     const refused: Array<Change> = []
+    let trouble: Trouble | undefined
     for (const [index, change] of due.entries()) {
       const result = results[index]
       if (result === undefined) continue
@@ -136,16 +137,17 @@ export const carry = Effect.fn("Carry.carry")(function* (
         if (change.why === "drift") repaired.push(name)
         continue
       }
-      if (!(yield* isRefusal(tools, customerId, result.failure))) return yield* Effect.fail(result.failure)
+      const error = result.failure
+      if (!(yield* isRefusal(tools, customerId, error))) return yield* Effect.fail(error)
       refused.push(change)
-      yield* Effect.logError(`the cluster refuses ${name}: ${result.failure.message}`)
+      trouble ??= refusalTrouble(change.step, error._tag === "Refused" ? error.reason : undefined)
+      yield* Effect.logError(`the cluster refuses ${name}: ${error.message}`)
     }
-    const [first] = refused
-    if (first !== undefined)
+    if (trouble !== undefined)
       return {
         open: [...refused, ...changes.filter((change) => stageOf(change) > stage)].map(({ step }) => step),
         repaired,
-        trouble: refusalTrouble(first.step),
+        trouble,
       } satisfies Carried as Carried
   }
   tools.forbidden.delete(customerId)
