@@ -3,9 +3,11 @@
  * own rights. Its volume has a size of its own, and Telegram is a server of this machine.
  */
 import { spawnSync } from "node:child_process"
+import { statfsSync } from "node:fs"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import { published } from "../../../../scripts/e2e-cluster/Published.ts"
 import * as InspectionServer from "../../src/InspectionServer.ts"
 import { berthImage } from "../cluster/images/Berth.ts"
@@ -41,27 +43,28 @@ const make = Effect.gen(function* () {
   }
   yield* platform.operator(operator)
 
-  // The api of production is in the cluster; a test is not, and comes through a port of the node.
   yield* platform.apply([
     {
       apiVersion: "v1",
       kind: "Service",
       metadata: { name: service, namespace: Objects.platform },
       spec: {
-        type: "NodePort",
-        selector: { "app.kubernetes.io/name": "operator" },
+        selector: { "app.kubernetes.io/name": "operator", ...Objects.partOf },
         ports: [{ port: InspectionServer.listens.port }],
       },
     },
   ])
   const asked = yield* api.get(`/api/v1/namespaces/${Objects.platform}/services/${service}`)
-  const origin = `http://${Addresses.nodeAddress}:${asked.spec.ports[0].nodePort}`
+  const origin = `http://${asked.spec.clusterIP}:${InspectionServer.listens.port}`
   const ask = (path: string, bearer = platform.operatorToken) =>
-    Effect.promise(async () => {
+    Effect.tryPromise(async () => {
       const answer = await fetch(`${origin}${path}`, { headers: { authorization: `Bearer ${bearer}` } })
       const text = await answer.text()
       return { status: answer.status, text, body: text === "" ? undefined : JSON.parse(text) }
-    })
+    }).pipe(
+      // The node learns some moments later than the API who is behind a Service.
+      Effect.retry({ schedule: Schedule.spaced("1 second"), times: 20 }),
+    )
 
   const agentPath = (customerId: string) => `/apis/berth.dev/v1alpha1/agents/${customerId}`
   /** Waits until the Agent has a condition so, while it is active. */
@@ -83,11 +86,20 @@ const make = Effect.gen(function* () {
   return { node, platform, operator, nora, telegram, ask, tells, inAgent, agentPath }
 })
 
-/** Makes the file system that holds the agent's volume smaller than the claim: filling 5 GiB of memory would take long. */
-export const shrink = (folder: string, bytes: number) =>
+const mebibyte = 1_024 * 1_024
+
+/**
+ * Leaves the agent's volume so much room beside what the agent has on it: filling the 5 GiB of its claim would take long.
+ * Gives its new capacity and what is used of it.
+ */
+export const shrink = (folder: string, roomMebibytes: number) =>
   Effect.sync(() => {
-    const { status, stderr } = spawnSync("mount", ["-o", `remount,size=${bytes}`, folder], { encoding: "utf8" })
+    const { bfree, blocks, bsize } = statfsSync(folder)
+    const used = (blocks - bfree) * bsize
+    const capacity = used + roomMebibytes * mebibyte
+    const { status, stderr } = spawnSync("mount", ["-o", `remount,size=${capacity}`, folder], { encoding: "utf8" })
     if (status !== 0) throw new Error(stderr)
+    return { capacity, used }
   })
 
 export class Stage extends Context.Service<Stage, Effect.Success<typeof make>>()("@berth/operator/test/Inspected") {

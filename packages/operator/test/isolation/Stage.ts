@@ -8,7 +8,6 @@ import * as Layer from "effect/Layer"
 import { berthImage } from "../cluster/images/Berth.ts"
 import { standInImage } from "../cluster/images/StandIn.ts"
 import { probeBinary, probeImage } from "../cluster/images/Static.ts"
-import * as Components from "../cluster/Components.ts"
 import * as Addresses from "../cluster/node/Addresses.ts"
 import { realNode } from "../cluster/Shared.ts"
 import { RealNode } from "../cluster/RealNode.ts"
@@ -35,14 +34,11 @@ const make = Effect.gen(function* () {
   const [probe, standIn, berth] = yield* Effect.all([probeImage, standInImage, berthImage])
   for (const { tar } of [probe, standIn, berth]) yield* node.importImage(tar)
 
-  yield* Effect.flatMap(probeBinary, (command) =>
-    Effect.sync(() => {
-      const args = ["serve", JSON.stringify(Places.outsideServer)]
-      const network = Addresses.networkFile(Addresses.outsideNetwork)
-      Components.define(node.folder, "outside", { command, args, network })
-      Components.start(node.folder, "outside")
-    }),
-  )
+  yield* node.runs("outside", {
+    command: yield* probeBinary,
+    args: ["serve", JSON.stringify(Places.outsideServer)],
+    network: Addresses.networkFile(Addresses.outsideNetwork),
+  })
 
   const platform = yield* Platform.make(node, Addresses.hostAddress)
   yield* platform.apply(Places.places(probe.ref, standIn.ref))

@@ -1,7 +1,7 @@
 /**
  * Berth's platform on a real node: the operator as a pod under its own ServiceAccount and no more rights than production
  * gives it, with a Redis beside the cluster. What else a test wants there it adds. Everything outside the cluster ends with
- * the scope; what is inside ends with the cluster.
+ * the scope; what is inside ends with the cluster, or when the next platform is made on it.
  */
 import { randomBytes } from "node:crypto"
 import { readFileSync } from "node:fs"
@@ -37,6 +37,26 @@ export interface OperatorOptions {
   readonly replicas?: number
 }
 
+const agentsPath = "/apis/berth.dev/v1alpha1/agents"
+const ofAgents = "--selector=app.kubernetes.io/managed-by=berth-operator"
+
+/** An earlier test's platform and agents: nothing of it may answer for the new one, and nothing of it may come to life again. */
+const clear = Effect.fn("Platform.clear")(function* ({ api, kubectl }: Handle<never>) {
+  if ((yield* api.get(`/api/v1/namespaces/${Objects.platform}`)) === undefined) return
+  yield* kubectl(["delete", "namespace", Objects.platform, "--timeout=120s"])
+  // The operator is gone and lets go of no Agent any more.
+  const agents: ReadonlyArray<{ readonly metadata: { readonly name: string } }> =
+    (yield* api.get(agentsPath))?.items ?? []
+  for (const { metadata } of agents) {
+    yield* api.merge(`${agentsPath}/${metadata.name}`, { metadata: { finalizers: null } })
+    yield* api.remove(`${agentsPath}/${metadata.name}`)
+  }
+  yield* kubectl(["delete", "namespace", ofAgents, "--wait=false"])
+  yield* kubectl(["delete", "pods", "--all-namespaces", ofAgents, "--grace-period=1", "--timeout=120s"])
+  yield* kubectl(["delete", "namespace", ofAgents, "--timeout=120s"])
+  yield* kubectl(["delete", "namespace", Objects.records, "--ignore-not-found", "--timeout=120s"])
+})
+
 export const make = Effect.fn("Platform.make")(function* (
   cluster: Handle<never>,
   /** An address of this machine that pods of the platform reach. */
@@ -59,6 +79,7 @@ export const make = Effect.fn("Platform.make")(function* (
     return url.href
   }
 
+  yield* clear(cluster)
   yield* apply(shipped("crds/agents.json"))
   yield* apply([Objects.namespace(Objects.platform), Objects.namespace(Objects.records)])
   yield* apply(shipped("rbac/operator.json"))
@@ -140,7 +161,7 @@ export const make = Effect.fn("Platform.make")(function* (
     reaches: (tenant: Tenant, phase: string, generation: number, seconds = 90) =>
       cluster.api
         .until(
-          `/apis/berth.dev/v1alpha1/agents/${tenant.customerId}`,
+          `${agentsPath}/${tenant.customerId}`,
           (agent) => agent?.status?.phase === phase && agent.status.observedGeneration === generation,
           seconds,
         )

@@ -2,6 +2,8 @@
 
 export const platform = "platform"
 export const records = "berth-agents"
+/** Tells Berth's own pods from those that a test lets wear their names. */
+export const partOf = { "app.kubernetes.io/part-of": "berth" }
 
 export const namespace = (name: string, labels: Readonly<Record<string, string>> = {}) => ({
   apiVersion: "v1",
@@ -58,7 +60,7 @@ export const program = ({ env, image, name, opsPort, program: file, replicas = 1
       selector: { matchLabels: labels },
       strategy: { type: "Recreate" },
       template: {
-        metadata: { labels },
+        metadata: { labels: { ...labels, ...partOf } },
         spec: {
           serviceAccountName: name,
           enableServiceLinks: false,
