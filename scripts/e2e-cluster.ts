@@ -74,6 +74,8 @@ process.once("exit", () => takeDown(folder))
 runMain(
   Effect.gen(function* () {
     const node = yield* timed("A Kubernetes node starts", startNodeIn(folder, say), () => "")
+    // Before the lock is let go: whoever waits for it makes the same links and folders.
+    yield* Effect.addFinalizer(() => Effect.sync(() => takeDown(folder)))
     const world = yield* timed(
       "Berth starts on it and beside it",
       Effect.provideService(open(say), RealNode, node),

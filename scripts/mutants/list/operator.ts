@@ -37,7 +37,7 @@ export const operator: ReadonlyArray<Mutant> = [
     find: "    name: namespaceOf(customerId),\n",
     replace:
       "    name: namespaceOf(customerId),\n" +
-      '    ownerReferences: [{ apiVersion: "agents.berth.dev/v1alpha1", kind: "Agent", name: customerId, uid: "1" }],\n',
+      '    ownerReferences: [{ apiVersion: "berth.dev/v1alpha1", kind: "Agent", name: customerId, uid: "1" }],\n',
     tests: ["packages/operator/test/desired/Objects.test.ts"],
   },
   {
