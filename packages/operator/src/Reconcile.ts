@@ -57,6 +57,7 @@ export const reconcile = Effect.fn("Reconcile.reconcile")(function* (tools: Tool
   const agent: InHand = { customerId, stored, place: { version: stored.metadata.resourceVersion }, spec, before }
   const deletion = confirmed || mayBeGoing.has(before.phase) ? yield* readDeletion(cluster, customerId) : Option.none()
   if (confirmed || hasBegun(deletion)) {
+    tools.starts.done(customerId)
     const putInPlace = Option.match(record, {
       onNone: () => Effect.succeed({ ...noSight(tools, agent), trouble: recordMissing }),
       onSome: ({ secrets }) => provide(tools, agent, secrets, look),
@@ -76,7 +77,7 @@ export const reconcile = Effect.fn("Reconcile.reconcile")(function* (tools: Tool
   })
   const status = yield* conclude(tools, agent, sight)
   if (look.report) yield* tellAll(tools, agent, status)
-  yield* settle(tools, agent, status)
+  yield* settle(tools, agent, status, sight.queued)
   if (status.phase !== "provisioning" && status.phase !== "updating") return undefined
   const left = agent.place.written ?? stored
   if (Option.isSome(record) && left.metadata.resourceVersion === agent.place.version)
@@ -144,8 +145,9 @@ const provide = Effect.fnUntraced(function* (tools: Tools, agent: InHand, secret
 })
 
 /** What follows from a status that is written: places that are free again, and how long a new agent took. */
-const settle = Effect.fnUntraced(function* ({ starts }: Tools, agent: InHand, status: AgentStatus) {
-  if (status.phase === "active" || status.phase === "suspended") starts.done(agent.customerId)
+const settle = Effect.fnUntraced(function* ({ starts }: Tools, agent: InHand, status: AgentStatus, queued: boolean) {
+  // One that runs while a change of it waits for its turn stays in line.
+  if (!queued && (status.phase === "active" || status.phase === "suspended")) starts.done(agent.customerId)
   const isReady = (one: AgentStatus) => one.steps.some(({ step }) => step === "Ready")
   if (!isReady(status) || isReady(agent.before)) return
   const taken = (yield* Clock.currentTimeMillis) - Date.parse(agent.stored.metadata.creationTimestamp)

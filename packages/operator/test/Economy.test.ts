@@ -291,6 +291,34 @@ describe("starts", () => {
 })
 
 describe("a change that waits for its turn to start", () => {
+  it.effect("stays in line though its agent runs, until that is to be deleted", () =>
+    Effect.gen(function* () {
+      const reconciler = yield* Reconciler
+      const inLine = (waiting: number) =>
+        until(
+          `${waiting} in line`,
+          Effect.map(reconciler.starts, (now) => (now.waiting === waiting ? Option.some(now) : Option.none())),
+        )
+      yield* pushJob()
+      yield* reaches(ada, "active")
+      for (const customerId of ids(1, "starting")) yield* pushJob({ customerId })
+      for (const customerId of ids(1, "starting")) yield* reaches(customerId, "provisioning")
+      yield* pushJob({ generation: 2, reason: "restart", desired: { restartedAt: 2 } })
+      yield* inLine(1)
+      const deletion = { confirmedGeneration: 3 }
+      yield* pushJob({ generation: 3, reason: "deprovision", desired: { restartedAt: 2, deletion } })
+      yield* inLine(0)
+      assert.isTrue(Option.isSome(yield* agentOf(ada)), "its data is still being exported")
+    }).pipe(
+      Effect.provide(
+        startingAtMost(1, {
+          exports: () => Effect.never,
+          process: (pod) => (pod.namespace === "customer-ada" ? Effect.void : Effect.never),
+        }),
+      ),
+    ),
+  )
+
   it.effect("is not told as made, neither at once nor by a resync", () =>
     Effect.gen(function* () {
       yield* pushJob()
