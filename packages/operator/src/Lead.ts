@@ -125,6 +125,13 @@ export class Lead extends Context.Service<
         }).pipe(Effect.timeoutOption("3 seconds"), Effect.ignore)
         yield* Effect.addFinalizer(() => giveBack)
 
+        /** A leader whose work broke off must not keep it from others; alone, it begins anew. */
+        const broken = (defect: unknown) =>
+          Effect.logError("the work of this operator broke off; it gives the lead away", defect).pipe(
+            Effect.andThen(giveBack),
+            Effect.andThen(Effect.sleep(2 * lookEvery)),
+          )
+
         return Lead.of({
           leading: Ref.get(leading),
           during: (work) =>
@@ -132,7 +139,7 @@ export class Lead extends Context.Service<
               while (!(yield* tryTake)) yield* Effect.sleep(lookEvery)
               yield* Ref.set(leading, true)
               yield* Effect.logInfo("this operator leads")
-              yield* Effect.raceFirst(work, keep)
+              yield* Effect.raceFirst(work, keep).pipe(Effect.catchDefect(broken))
               yield* Ref.set(leading, false)
               yield* Effect.logWarning("this operator no longer leads")
             }).pipe(Effect.forever),

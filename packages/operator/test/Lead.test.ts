@@ -8,8 +8,13 @@ import { Cluster, ClusterUnavailable } from "../src/Cluster.ts"
 import { layerMemory } from "../src/Cluster/Memory.ts"
 import { Lead, mayTake } from "../src/Lead.ts"
 
-/** A candidate that notes while it works; `kill` is a death without a word, `stop` an orderly end. */
-const candidate = Effect.fn(function* (name: string, log: Array<string>, cluster?: Cluster["Service"]) {
+/** A candidate that notes while it works, for ever unless told; `stop` is an orderly end. */
+const candidate = Effect.fn(function* (
+  name: string,
+  log: Array<string>,
+  cluster?: Cluster["Service"],
+  works: Effect.Effect<never> = Effect.never,
+) {
   const scope = yield* Scope.make()
   const reach = cluster ?? (yield* Cluster)
   const context = yield* Layer.buildWithScope(
@@ -19,7 +24,7 @@ const candidate = Effect.fn(function* (name: string, log: Array<string>, cluster
   const lead = context.pipe((one) => Effect.provideContext(Lead, one))
   const work = Effect.acquireUseRelease(
     Effect.sync(() => log.push(`${name} begins`)),
-    () => Effect.never,
+    () => works,
     () => Effect.sync(() => log.push(`${name} ends`)),
   )
   const fiber = yield* Effect.forkIn(
@@ -48,6 +53,21 @@ describe("the lead", () => {
       yield* first.stop
       yield* TestClock.adjust("3 seconds")
       assert.deepStrictEqual(log, ["first begins", "first ends", "second begins"])
+    }).pipe(Effect.provide(layerMemory())),
+  )
+
+  it.effect("is given away by a leader whose work broke off, which stands by from then on", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const breaks = Effect.andThen(Effect.sleep("5 seconds"), Effect.die("a fault of our own"))
+      yield* candidate("first", log, undefined, breaks)
+      yield* TestClock.adjust("1 second")
+      const second = yield* candidate("second", log)
+      yield* TestClock.adjust("60 seconds")
+      assert.deepStrictEqual(log, ["first begins", "first ends", "second begins"])
+      yield* second.stop
+      yield* TestClock.adjust("3 seconds")
+      assert.deepStrictEqual(log.slice(3), ["second ends", "first begins"])
     }).pipe(Effect.provide(layerMemory())),
   )
 
