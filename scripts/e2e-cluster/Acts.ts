@@ -2,7 +2,6 @@
  * The story, act by act: what a customer lives through with an agent on a real cluster. Each act checks what it tells and
  * leaves the agent running for the next. Fails with `StoryFailed` at the first thing that is not so.
  */
-import { readdirSync, readFileSync } from "node:fs"
 import { client } from "@berth/control/demo/Customer"
 import { StoryFailed } from "@berth/control/demo/Inbox"
 import { tellStory } from "@berth/control/demo/Story"
@@ -17,6 +16,7 @@ import { isReady } from "../../packages/operator/test/cluster/ControlPlane.ts"
 import { remainsOf, volumeFolderOf } from "../../packages/operator/test/platform/Remains.ts"
 import type { Person } from "./Telegram.ts"
 import * as Elsewhere from "./Elsewhere.ts"
+import { processesOf } from "./Processes.ts"
 import { compiledIn, type Start } from "./Starts.ts"
 import * as Timeline from "./Timeline.ts"
 import type { World } from "./World.ts"
@@ -96,10 +96,11 @@ export const sold = Effect.fn("Acts.sold")(function* (world: World, bot: string)
   ).pipe(Effect.provide(Layer.mergeAll(FetchHttpClient.layer, NodeSocket.layerWebSocketConstructor)))
   const namespace = `customer-${told.accountId}`
   const { "OpenClaw started": started, Ready: ready } = seen
+  const { compiled, cpuMillis } = first
   const starts: Array<Start> =
-    started === undefined || ready === undefined || first.compiled === undefined
+    started === undefined || ready === undefined || compiled === undefined || cpuMillis === undefined
       ? []
-      : [{ act: "its first start", compiled: first.compiled, millis: ready - started }]
+      : [{ act: "its first start", compiled, millis: ready - started, cpuMillis }]
   const customer: Customer = { customerId: told.accountId, namespace, bot, bearer: told.bearer, starts }
   const events = yield* node.api.get(`/api/v1/namespaces/${namespace}/events?fieldSelector=reason%3DPulled`)
   const pulls: ReadonlyArray<string> = events.items.map(({ message }: { readonly message: string }) => message)
@@ -161,22 +162,6 @@ export const podDeleted = Effect.fn("Acts.podDeleted")(function* (world: World, 
 })
 
 const restartsOf = (pod: Pod): number => pod.status?.containerStatuses?.[0]?.restartCount ?? 0
-
-/** Processes of a pod, as this machine sees them. */
-const processesOf = (uid: string): ReadonlyArray<number> =>
-  readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        return (
-          readFileSync(`/proc/${pid}/cgroup`, "utf8").includes(`pod${uid}`) &&
-          readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("openclaw")
-        )
-      } catch {
-        return false
-      }
-    })
-    .map(Number)
 
 export const crashed = Effect.fn("Acts.crashed")(function* (world: World, customer: Customer) {
   const pod = yield* readyPod(world, customer)

@@ -15,6 +15,8 @@ export interface Start {
   readonly compiled: Compiled
   /** From when the container was seen to run until it was seen to be Ready. */
   readonly millis: number
+  /** What it took of the processors meanwhile, which says more on a machine that has other things to do too. */
+  readonly cpuMillis: number
 }
 
 /** What OpenClaw's Node keeps on a volume that is this folder; nothing if there is no such volume yet. */
@@ -33,8 +35,8 @@ export const compiledIn = (volume: string | undefined): Compiled => {
 
 /** A line a start, the cold ones named so. */
 export const startLines = (starts: ReadonlyArray<Start>): ReadonlyArray<string> =>
-  starts.map(({ act, compiled: { bytes, files }, millis }) => {
+  starts.map(({ act, compiled: { bytes, files }, cpuMillis, millis }) => {
     const cache =
       files === 0 ? "cold: nothing was compiled" : `warm: ${files} files, ${(bytes / 1e6).toFixed(1)} MB, were compiled`
-    return `    ${String(millis).padStart(6)} ms  ${act} (${cache})`
+    return `    ${String(millis).padStart(6)} ms, ${(cpuMillis / 1_000).toFixed(1)} CPU-seconds  ${act} (${cache})`
   })

@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type { Api } from "../../packages/operator/test/cluster/Api.ts"
+import { cpuMillisOf } from "./Processes.ts"
 import type { Compiled, Start } from "./Starts.ts"
 
 /** Often enough to tell the steps apart, seldom enough not to slow them down. */
@@ -52,10 +53,10 @@ export interface Sources {
   readonly compiled: (namespace: string) => Compiled
 }
 
-/** Looks for the first Agent of the cluster until it has replied; also what was compiled when its pod came to be. */
+/** Looks for the first Agent of the cluster until it has replied; also what its first start began with, and took. */
 export const watch = Effect.fn("Timeline.watch")(function* (api: Api, { chat, compiled, modelAsked }: Sources) {
   const seen: Seen = {}
-  const first: { compiled?: Compiled } = {}
+  const first: { compiled?: Compiled; cpuMillis?: number } = {}
   const note = (moment: Moment, is: boolean) => {
     if (is) seen[moment] ??= Date.now()
   }
@@ -87,6 +88,7 @@ export const watch = Effect.fn("Timeline.watch")(function* (api: Api, { chat, co
     note("gate passed", conditionOf(pod, "Initialized"))
     note("OpenClaw started", main?.state?.running !== undefined)
     note("Ready", conditionOf(pod, "Ready"))
+    if (seen.Ready !== undefined) first.cpuMillis ??= cpuMillisOf(pod.metadata.uid)
   })
   const untilReplied = Effect.map(chat, (messages) => {
     note(
@@ -130,17 +132,17 @@ export const start = Effect.fn("Timeline.start")(function* (
   const look = Effect.gen(function* () {
     const { items }: { readonly items: ReadonlyArray<Pod> } = yield* api.get(podsOf(namespace))
     const pod = items.find(({ metadata }) => metadata.uid !== not && metadata.deletionTimestamp === undefined)
-    if (pod === undefined) return false
+    if (pod === undefined) return undefined
     before ??= compiled()
     if (pod.status?.containerStatuses?.[0]?.state?.running !== undefined) running ??= Date.now()
-    return conditionOf(pod, "Ready")
+    return conditionOf(pod, "Ready") ? { ready: Date.now(), cpuMillis: cpuMillisOf(pod.metadata.uid) } : undefined
   })
-  yield* Effect.repeat(
-    Effect.orElseSucceed(look, () => false),
-    { until: (done) => done, schedule: pause },
+  const { cpuMillis, ready } = yield* look.pipe(
+    Effect.filterOrFail((done) => done !== undefined),
+    Effect.retry(pause),
+    Effect.orDie,
   )
-  const ready = Date.now()
-  return { act, compiled: before ?? compiled(), millis: ready - (running ?? ready) } satisfies Start
+  return { act, compiled: before ?? compiled(), millis: ready - (running ?? ready), cpuMillis } satisfies Start
 })
 
 /** A line a moment: how long after the one before, and after the beginning. */

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"
+import { cpuMillisIn } from "../e2e-cluster/Processes.ts"
 import { compiledIn, startLines } from "../e2e-cluster/Starts.ts"
 import { lines, moments, partLines, parts, type Seen } from "../e2e-cluster/Timeline.ts"
 
@@ -56,14 +57,19 @@ describe("a start", () => {
   it("is called cold when nothing was compiled before it, and warm otherwise", () => {
     assert.deepStrictEqual(
       startLines([
-        { act: "its first start", compiled: { files: 0, bytes: 0 }, millis: 12_345 },
-        { act: "its pod deleted", compiled: { files: 3, bytes: 4_560_000 }, millis: 6_789 },
+        { act: "its first start", compiled: { files: 0, bytes: 0 }, millis: 12_345, cpuMillis: 17_060 },
+        { act: "its pod deleted", compiled: { files: 3, bytes: 4_560_000 }, millis: 6_789, cpuMillis: 9_000 },
       ]),
       [
-        "     12345 ms  its first start (cold: nothing was compiled)",
-        "      6789 ms  its pod deleted (warm: 3 files, 4.6 MB, were compiled)",
+        "     12345 ms, 17.1 CPU-seconds  its first start (cold: nothing was compiled)",
+        "      6789 ms, 9.0 CPU-seconds  its pod deleted (warm: 3 files, 4.6 MB, were compiled)",
       ],
     )
+  })
+
+  it("takes of the processors what it and its ended children took, whatever it calls itself", () => {
+    const stat = "42 (open) claw (x) S 1 42 42 0 -1 4194560 9 8 7 6 150 25 10 5 20 0 11 0 99"
+    assert.strictEqual(cpuMillisIn(stat), 1_900)
   })
 
   it("finds compiled what Node put into folders of the compile cache, and nothing where there is no cache yet", () => {
