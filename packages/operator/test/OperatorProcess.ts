@@ -29,7 +29,7 @@ export interface OperatorProcess {
   readonly end: (signal: "SIGKILL" | "SIGTERM") => Effect.Effect<void>
 }
 
-const valuesOf = (text: string): ReadonlyMap<string, number> =>
+export const valuesOf = (text: string): ReadonlyMap<string, number> =>
   new Map(
     text.split("\n").flatMap((line) => {
       const [, name, value] = /^(\w+(?:\{.*\})?) (\S+)$/.exec(line) ?? []

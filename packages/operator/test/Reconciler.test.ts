@@ -90,6 +90,20 @@ describe("provisioning", () => {
     }).pipe(Effect.provide(operating())),
   )
 
+  it.effect("looks again after five minutes, give or take one, so that operators and agents do not keep in step", () =>
+    Effect.gen(function* () {
+      yield* pushJob()
+      yield* reaches(ada, "active")
+      yield* pass(3_600)
+      const times = (yield* reported).flatMap((event) => (event._tag === "resync" ? [event.at] : []))
+      const gaps = times.slice(1).map((time, index) => (time - (times[index] ?? 0)) / 1_000)
+      assert.isAtLeast(gaps.length, 9)
+      assert.isAtLeast(Math.min(...gaps), 239)
+      assert.isAtMost(Math.max(...gaps), 361)
+      assert.isAbove(Math.max(...gaps) - Math.min(...gaps), 5)
+    }).pipe(Effect.provide(operating())),
+  )
+
   it.effect("says so when the pod can't start, and recovers by itself", () => {
     let broken = true
     return Effect.gen(function* () {

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Redacted from "effect/Redacted"
 import type { AgentSpec } from "../../src/Agent.ts"
 import { desired } from "../../src/desired/Objects.ts"
 import { closedRanges } from "../../src/desired/NetworkPolicy.ts"
@@ -7,10 +8,10 @@ import { embedded, type OperatorSettings } from "../../src/Settings.ts"
 import { ada, secrets, secretValues, spec } from "../World.ts"
 
 const settings = { ...embedded, clusterRanges: ["203.0.113.7/32", "2001:db8::7/128"] }
-const objects = (change: Partial<AgentSpec> = {}) =>
-  desired({ customerId: ada, spec: { ...spec, ...change } }, secrets, settings)
-const one = (kind: string, change: Partial<AgentSpec> = {}): Manifest => {
-  const found = objects(change).find(({ object }) => object.kind === kind)
+const objects = (change: Partial<AgentSpec> = {}, opened = secrets) =>
+  desired({ customerId: ada, spec: { ...spec, ...change } }, opened, settings)
+const one = (kind: string, change: Partial<AgentSpec> = {}, opened = secrets): Manifest => {
+  const found = objects(change, opened).find(({ object }) => object.kind === kind)
   assert.isDefined(found, kind)
   return found.object
 }
@@ -244,8 +245,11 @@ describe("the pod", () => {
   })
 
   it("is rolled by a changed configuration, secret or restart, and by nothing else", () => {
-    const template = (change: Partial<AgentSpec>) => hashOf(at(one("Deployment", change), "spec", "template"))
+    const template = (change: Partial<AgentSpec>, other: Partial<typeof secrets> = {}) =>
+      hashOf(at(one("Deployment", change, { ...secrets, ...other }), "spec", "template"))
     const before = template({})
+    for (const purpose of ["proxyToken", "botToken", "gatewayToken"] as const)
+      assert.notStrictEqual(template({}, { [purpose]: Redacted.make("another") }), before, purpose)
     assert.notStrictEqual(template({ telegram: { botUsername: "ada_bot", allowedUserIds: ["1"] } }), before)
     assert.notStrictEqual(template({ restartedAt: 1 }), before)
     assert.strictEqual(template({ generation: 9 }), before)
