@@ -169,6 +169,19 @@ const exportOnce = Effect.fnUntraced(function* <E, R>(
   return { stand, hitch: stand._tag === "Going" && stand.failed !== undefined }
 })
 
+/** Whatever the storage class says: until a deletion is confirmed, a volume outlives its claim and its namespace. */
+export const keepVolumes = Effect.fn("Deprovision.keepVolumes")(function* (
+  { cluster, observed }: Tools,
+  customerId: CustomerId,
+) {
+  for (const volume of observed.list(customerId, "PersistentVolume"))
+    if (at(volume, "spec", "persistentVolumeReclaimPolicy") !== "Retain")
+      yield* cluster.merge(refOf(volume), { spec: { persistentVolumeReclaimPolicy: "Retain" } }).pipe(
+        Effect.map((stored) => observed.note(stored)),
+        Effect.catchTag("NotFound", () => Effect.sync(() => observed.missing(customerId, refOf(volume)))),
+      )
+})
+
 /** A volume whose provisioner could not delete it says so; it goes on trying. */
 const isStuck = (volume: unknown): boolean => at(volume, "status", "phase") === "Failed"
 

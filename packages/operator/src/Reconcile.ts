@@ -14,7 +14,7 @@ import * as Schema from "effect/Schema"
 import { agentManifest, AgentSpec, AgentStatus, finalizer, specJson, statusJson } from "./Agent.ts"
 import { carry, put } from "./Carry.ts"
 import { readDeletion } from "./Deletions.ts"
-import { deprovision, hasBegun, letGo, tellDeleted } from "./Deprovision.ts"
+import { deprovision, hasBegun, keepVolumes, letGo, tellDeleted } from "./Deprovision.ts"
 import { abandon } from "./ExportRun.ts"
 import { deploymentOf, gather, podsOf, type Wanted } from "./Gather.ts"
 import type { Lane } from "./Lanes.ts"
@@ -107,6 +107,7 @@ const provide = Effect.fnUntraced(function* (tools: Tools, agent: InHand, secret
   const { cluster, observed, starts } = tools
   const { customerId, spec, before } = agent
   const placed = before.steps.map(({ step }) => step)
+  yield* keepVolumes(tools, customerId)
   const gathered = yield* gather(tools, { customerId, spec, secrets, placed, resync: look.resync })
   const all = gathered.terminating ? [] : plan(gathered.desired, gathered.current, placed)
   if (gathered.released !== undefined && !gathered.terminating)

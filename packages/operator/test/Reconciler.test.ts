@@ -5,7 +5,7 @@ import * as Option from "effect/Option"
 import { agentManifest } from "../src/Agent.ts"
 import { Cluster } from "../src/Cluster.ts"
 import type { RunningPod } from "../src/Cluster/Pods.ts"
-import { at } from "../src/Manifest.ts"
+import { at, refOf } from "../src/Manifest.ts"
 import {
   ada,
   agentOf,
@@ -302,14 +302,18 @@ describe("what people do by hand", () => {
     }).pipe(Effect.provide(operating())),
   )
 
-  it.effect("deleting the namespace rebuilds it and binds the same volume again", () =>
+  it.effect("deleting the namespace rebuilds it and binds the same volume again, whatever its storage class says", () =>
     Effect.gen(function* () {
       yield* pushJob()
       yield* reaches(ada, "active")
       yield* reported
       const [volume] = yield* volumes
+      assert.isDefined(volume)
       const old = yield* stored(ns)
       const cluster = yield* Cluster
+      // As a class whose own policy is Delete makes it.
+      yield* cluster.merge(refOf(volume), { spec: { persistentVolumeReclaimPolicy: "Delete" } })
+      yield* pass(5)
       yield* cluster.remove(ns)
       yield* until(
         "another namespace",
@@ -321,11 +325,11 @@ describe("what people do by hand", () => {
       const standing = yield* volumes
       assert.deepStrictEqual(
         standing.map((one) => [one.metadata.uid, at(one, "status", "phase")]),
-        [[volume?.metadata.uid, "Bound"]],
+        [[volume.metadata.uid, "Bound"]],
       )
       assert.strictEqual(
         at(yield* stored(inside("PersistentVolumeClaim", "openclaw-data")), "spec", "volumeName"),
-        volume?.metadata.name,
+        volume.metadata.name,
       )
       const { log } = yield* Writes
       const count = log.length

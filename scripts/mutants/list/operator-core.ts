@@ -150,4 +150,20 @@ export const operatorCore: ReadonlyArray<Mutant> = [
       "        for (const one of inHand.upTo(customerId, taken.job.generation)) inHand.remove(customerId, one)\n        if (inHand.newest(customerId)",
     tests: tested("JobIntake"),
   },
+  {
+    name: "apiserver-over-http2",
+    fault: "requests share one HTTP/2 connection, and one that is given up can freeze the operator",
+    file: "packages/operator/src/live/ApiTransport.ts",
+    find: "allowH2: false",
+    replace: "allowH2: true",
+    tests: ["packages/operator/test/live/ClusterKubernetes.test.ts"],
+  },
+  {
+    name: "volume-goes-with-its-claim",
+    fault: "where the storage class says Delete, a namespace deleted by hand takes the customer's data with it",
+    file: source("Deprovision"),
+    find: '!== "Retain")\n      yield*',
+    replace: '=== "Never")\n      yield*',
+    tests: tested("Reconciler"),
+  },
 ]

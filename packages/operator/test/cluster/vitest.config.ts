@@ -7,8 +7,6 @@ const tier = {
   globalSetup: [join(import.meta.dirname, "globalSetup.ts")],
   exclude: ["**/node_modules/**", "**/dist/**", "**/.berth/**"],
   hookTimeout: 180_000,
-  // A test that runs away ends itself, not the machine with the clusters of all others.
-  execArgv: ["--max-old-space-size=3072"],
 }
 
 export default defineConfig({
