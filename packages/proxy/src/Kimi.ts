@@ -41,6 +41,9 @@ export class Kimi extends Context.Service<
               new Pool(baseUrl.origin, {
                 // One more than calls in flight: nobody waits for a look at the balance.
                 connections: upstreamSlots + 1,
+                // Over HTTP/2 a call that is given up on a slow connection can send Node's `Http2Stream` into a loop in
+                // native code (seen with 24.21), and all calls would share what one of them breaks.
+                allowH2: false,
                 headersTimeout: Duration.toMillis(firstByte),
                 bodyTimeout: Duration.toMillis(silence),
               }),

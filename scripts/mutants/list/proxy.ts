@@ -481,4 +481,12 @@ export const proxy: ReadonlyArray<Mutant> = [
     replace: 'traceId: "",',
     tests: ["packages/proxy/test/HangUps.test.ts"],
   },
+  {
+    name: "upstream-over-http2",
+    fault: "calls share one HTTP/2 connection, and one that is given up can freeze the proxy",
+    file: "packages/proxy/src/Kimi.ts",
+    find: "allowH2: false",
+    replace: "allowH2: true",
+    tests: ["packages/proxy/test/Kimi.test.ts"],
+  },
 ]
