@@ -12,7 +12,7 @@ import { secretTests } from "./Secrets.ts"
 import { Stage } from "./Stage.ts"
 
 describe("a customer's agent", () => {
-  layer(Stage.layer, { excludeTestServices: true, timeout: "5 minutes" })((it) => {
+  layer(Stage.layer, { excludeTestServices: true, timeout: "15 minutes" })((it) => {
     networkTests(it)
     podTests(it)
     secretTests(it)

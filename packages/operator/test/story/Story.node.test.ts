@@ -20,13 +20,17 @@ class Story extends Context.Service<Story, Effect.Success<typeof make>>()("@bert
 }
 
 describe("a sold agent", () => {
-  layer(Story.layer, { excludeTestServices: true, timeout: "10 minutes" })((it) => {
+  layer(Story.layer, { excludeTestServices: true, timeout: "15 minutes" })((it) => {
     for (const { play, title } of acts)
-      it.effect(title, () =>
-        Effect.gen(function* () {
-          const { customer, world } = yield* Story
-          yield* play(world, customer)
-        }),
+      it.effect(
+        title,
+        () =>
+          Effect.gen(function* () {
+            const { customer, world } = yield* Story
+            yield* play(world, customer)
+          }),
+        // Longer than an act waits by itself, which then says for what.
+        600_000,
       )
   })
 })
