@@ -134,7 +134,8 @@ describe("what is learnt of a customer's prompts", () => {
 
 /** An upstream that counts as Kimi would, if its vocabulary were DeepSeek's. */
 const counting: Stub.Behaviour = (received, response) =>
-  Stub.either({ prompt: promptTokensOf(received.body, tokenizers.deepseek), completion: 7 })(received, response)
+  Stub.either({ prompt: promptTokensOf(received.body, tokenizers.deepseek), completion })(received, response)
+const completion = 7
 
 /** The prompt's bound of an answered request, and how many tokens it really had. */
 const boundOf = Effect.fnUntraced(function* (world: World.World, customer: World.Customer, body: object) {
@@ -146,6 +147,9 @@ const boundOf = Effect.fnUntraced(function* (world: World.World, customer: World
     truth: answer.json().usage.prompt_tokens,
   }
 })
+
+const sumOf = (values: ReadonlyArray<number>): number => values.reduce((sum, value) => sum + value, 0)
+const bytesOf = (body: object) => Buffer.from(JSON.stringify(body))
 
 describe("a customer's prompts at the proxy", () => {
   const requests = requestsOf("Chinese", "unseen", 16)
@@ -190,6 +194,33 @@ describe("a customer's prompts at the proxy", () => {
           const { bound, truth } = yield* boundOf(world, alice, body)
           assert.isAtLeast(bound, truth, kind)
         }
+      }),
+    60_000,
+  )
+
+  it.live(
+    "of each kind are bound by what was learnt of it, exceeded by under 2% of what it never saw, and settled at the count",
+    () =>
+      Effect.gen(function* () {
+        const kinds = ["English", "Chinese", "code", "JSON", "base64"] as const
+        const customers = kinds.map((kind) => World.customer(`sends-${kind.toLowerCase()}`, { plan: 50_000_000 }))
+        const world = yield* World.start({ customers, behaviour: counting })
+        for (const [index, kind] of kinds.entries()) {
+          const who = customers[index] as World.Customer
+          const send = (bodies: ReadonlyArray<object>) =>
+            Effect.forEach(bodies, (body) => boundOf(world, who, body), { concurrency: 4 })
+          const learnt = yield* send(requestsOf(kind, "learnt", 20, 2_500))
+          const unseenBodies = requestsOf(kind, "unseen", 60, 2_500)
+          const unseen = yield* send(unseenBodies)
+          const exceeded = unseen.filter(({ bound, truth }) => truth > bound).length
+          assert.isBelow(exceeded / unseen.length, 0.02, kind)
+          const unlearnt = sumOf(unseenBodies.map((body) => estimateOf(profileOf(bytesOf(body))).bound))
+          assert.isBelow(sumOf(unseen.map(({ bound }) => bound)), unlearnt, `${kind} is bound closer`)
+          const charge = sumOf([...learnt, ...unseen].map(({ truth }) => truth + completion))
+          assert.strictEqual((yield* world.settled(who)).used, charge, kind)
+        }
+        const settled = (yield* world.events).filter((one) => one._tag === "usage" && !one.estimated)
+        assert.strictEqual(settled.length, kinds.length * 80)
       }),
     60_000,
   )
