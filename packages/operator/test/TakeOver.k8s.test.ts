@@ -13,7 +13,7 @@ import * as Redacted from "effect/Redacted"
 import { ControlPlane } from "./cluster/ControlPlane.ts"
 import { type OperatorProcess, start, untilReady } from "./OperatorProcess.ts"
 import { operatorAccount, prepare, settles } from "./RealCluster.ts"
-import { pushJob, recipient } from "./World.ts"
+import { jobText, pushJob, recipient } from "./World.ts"
 
 class Redis extends Context.Service<Redis, { readonly operatorUrl: string }>()("@berth/operator/test/Redis") {}
 
@@ -67,13 +67,16 @@ layer(world, { excludeTestServices: true, timeout: 120_000 })("operators that sh
       const second = yield* operator
       assert.deepStrictEqual([leads(first), leads(second)], [true, false])
       const before = yield* holder
-      // Killed with jobs in hand: they stand in taken, and the next leader puts them back in line.
+      // The jobs in its hand stand in taken, and the next leader puts them back in line.
       const many = Array.from({ length: 20 }, (_, one) => CustomerId.make(`many-${one}`))
-      for (const customerId of many) yield* pushJob({ customerId })
+      const jobs = yield* Effect.forEach(many, (customerId) => jobText({ customerId }))
+      const queue = yield* JobQueue
+      yield* Effect.forEach(jobs, queue.push, { concurrency: "unbounded", discard: true })
+      while ((yield* queue.depth).taken === 0) yield* Effect.yieldNow
       yield* first.end("SIGKILL")
+      assert.isAbove((yield* queue.depth).taken, 0, "it was killed with jobs in hand")
       assert.isBelow(yield* takenOver(before), 15_000)
       for (const customerId of many) yield* settles(customerId, "active")
-      const queue = yield* JobQueue
       while ((yield* queue.depth).taken > 0) yield* Effect.sleep("50 millis")
       assert.deepStrictEqual(yield* queue.depth, { waiting: 0, taken: 0, dead: 0 })
       yield* second.end("SIGTERM")
