@@ -35,8 +35,14 @@ export interface OperatorProcess {
 
 let count = 0
 
-/** Starts one; it is gone when the scope closes. */
-export const operatorProcess = Effect.fn(function* (plane: ControlPlane["Service"], redisUrl: string) {
+type Variables = Readonly<Record<string, string>>
+
+/** Starts one, with these variables besides; it is gone when the scope closes. */
+export const operatorProcess = Effect.fn(function* (
+  plane: ControlPlane["Service"],
+  redisUrl: string,
+  variables: Variables = {},
+) {
   const api = yield* faultyApi(plane)
   const account = readFileSync(yield* plane.kubeconfig(operatorAccount), "utf8")
   const name = `operator-${count++}`
@@ -56,6 +62,7 @@ export const operatorProcess = Effect.fn(function* (plane: ControlPlane["Service
       OPERATOR_PORT: String(port),
       OPERATOR_TOKEN: "a-token-of-the-test-and-of-nothing-else",
       REDIS_URL: redisUrl,
+      ...variables,
     },
   })
   const killNow = () => Components.kill(plane.folder, name)
@@ -87,7 +94,11 @@ export const leader = (plane: ControlPlane["Service"], before?: string) =>
   )
 
 /** The only one of its cluster. It is killed when the scope closes, and the next has the lease at once. */
-export const onlyOperator = Effect.fn(function* (plane: ControlPlane["Service"], redisUrl: string) {
+export const onlyOperator = Effect.fn(function* (
+  plane: ControlPlane["Service"],
+  redisUrl: string,
+  variables: Variables = {},
+) {
   yield* Effect.addFinalizer(() => Effect.orDie(freeLease(plane)))
-  return yield* operatorProcess(plane, redisUrl)
+  return yield* operatorProcess(plane, redisUrl, variables)
 })
