@@ -412,6 +412,8 @@ describe("an error told in a 200", () => {
     ["our quota", quota, "upstream_refused"],
     ["our quota in OpenAI's words", openAiQuota, "upstream_refused"],
     ["an overload", overloaded, "upstream_unavailable"],
+    ["a filter", Stub.errorEvent("content_filter", "for org-1"), "content_declined"],
+    ["that we had left", Stub.errorEvent("client_closed_request", "for org-1"), "upstream_unavailable"],
     ["a plain fault", 'data: {"error":"org-1 <ak-2>"}\n\n', "upstream_unavailable"],
   ] as const) {
     check({
