@@ -2,7 +2,7 @@
  * Who stands where while the walls around a customer are tried: addresses beyond the node, pods of the platform, pods of
  * nobody's in particular. Every one of them is a probe that answers, so that a silence can only be the wall's. Pure.
  */
-import { publicAddress } from "../cluster/node/Addresses.ts"
+import { containerdSocket, publicAddress } from "../cluster/node/Addresses.ts"
 import type { PodRef } from "../platform/Probe.ts"
 
 /** Stand-ins for the world beyond the cluster, all in a network namespace behind the node. */
@@ -35,6 +35,9 @@ const pod = (options: {
   readonly labels?: Readonly<Record<string, string>>
   readonly securityContext?: object
   readonly program?: string
+  /** Members of the pod's definition besides. */
+  readonly spec?: object
+  readonly mounts?: ReadonlyArray<object>
 }) => ({
   apiVersion: "v1",
   kind: "Pod",
@@ -43,6 +46,7 @@ const pod = (options: {
     terminationGracePeriodSeconds: 1,
     automountServiceAccountToken: false,
     enableServiceLinks: false,
+    ...options.spec,
     containers: [
       {
         name: "probe",
@@ -59,6 +63,7 @@ const pod = (options: {
         ],
         readinessProbe: { tcpSocket: { port: options.tcp[0] }, periodSeconds: 1 },
         securityContext: options.securityContext ?? { runAsUser: 0 },
+        volumeMounts: options.mounts ?? [],
       },
     ],
   },
@@ -73,8 +78,10 @@ const refTo = (namespace: string, name: string): PodRef => ({
 
 /** The same pod as a customer's, in a namespace that nobody walled in: what it can do is what the wall takes away. */
 export const free = refTo("free", "free")
-/** May do whatever root may: the other half of tests about privileges. */
-export const privileged = refTo("free", "privileged")
+/** The customer's own image as root, which may do whatever root may and has of the node what it asked for. */
+export const privileged: PodRef = { ...refTo("free", "privileged"), probe: "/usr/bin/probe" }
+/** The customer's user among the node's processes. */
+export const onlooker = refTo("free", "onlooker")
 /** The customer's own image and user, in a pod that forbids nothing. */
 export const loose: PodRef = { ...refTo("free", "loose"), probe: "/usr/bin/probe-as-root" }
 /** Wears the operator's label in the platform's namespace. */
@@ -83,6 +90,9 @@ export const asOperator = refTo("platform", "as-operator")
 export const api = refTo("platform", "api")
 /** Stands in for the token-proxy, ops port and all. */
 export const tokenProxy = refTo("platform", "token-proxy")
+
+/** The kubelet's folder is the one for devices, which it has wherever else it keeps the rest. */
+const ofTheNode = [containerdSocket, "/var/lib/kubelet"]
 
 const name = (value: string) => ({ "app.kubernetes.io/name": value })
 
@@ -93,9 +103,23 @@ export const places = (image: string, standIn: string) => [
   pod({
     name: "privileged",
     namespace: "free",
-    image,
+    image: standIn,
+    program: "/usr/bin/probe",
     tcp: [443],
     securityContext: { privileged: true, runAsUser: 0 },
+    spec: {
+      automountServiceAccountToken: true,
+      volumes: ofTheNode.map((path, index) => ({ name: `node-${index}`, hostPath: { path } })),
+    },
+    mounts: ofTheNode.map((mountPath, index) => ({ name: `node-${index}`, mountPath })),
+  }),
+  pod({
+    name: "onlooker",
+    namespace: "free",
+    image,
+    tcp: [8_443],
+    securityContext: { runAsUser: 10_001 },
+    spec: { hostPID: true },
   }),
   pod({
     name: "loose",

@@ -50,7 +50,7 @@ const podOf = (image: string, container: object, spec: object) => ({
 })
 
 export const podTests = (it: Vitest.MethodsNonLive<Stage>) => {
-  for (const { allowed, byTheKernel = false, control, name, refused } of podRules)
+  for (const { allowed, byTheKernel = false, control, controlFrom = Places.privileged, name, refused } of podRules)
     it.effect(name, () =>
       Effect.gen(function* () {
         const { node, world } = yield* Stage
@@ -63,7 +63,7 @@ export const podTests = (it: Vitest.MethodsNonLive<Stage>) => {
         assert.deepStrictEqual(yield* wrong(world.inside, refused, isRefused), [], "not refused")
         assert.deepStrictEqual(yield* wrong(world.inside, allowed, ({ worked }) => worked), [], "not allowed")
         const isFree = (one: Outcome) => !isRefused(one)
-        assert.deepStrictEqual(yield* wrong(Places.privileged, control, isFree), [], "refused to the control too")
+        assert.deepStrictEqual(yield* wrong(controlFrom, control, isFree), [], "refused to the control too")
       }),
     )
 

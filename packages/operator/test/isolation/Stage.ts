@@ -70,6 +70,7 @@ const make = Effect.gen(function* () {
   for (const { namespace, pod } of [
     Places.free,
     Places.loose,
+    Places.onlooker,
     Places.privileged,
     Places.api,
     Places.tokenProxy,

@@ -95,8 +95,26 @@ func (a attempt) once() (string, error) {
 		if err != nil {
 			return "", err
 		}
-		return "written", errors.Join(file.Close(), os.Remove(a.Name))
+		// That it opens is what counts: the kernel's own files can't be removed.
+		os.Remove(a.Name)
+		return "opened", file.Close()
 	case "read":
+		info, err := os.Stat(a.Name)
+		if err != nil {
+			return "", err
+		}
+		// Neither can be read as a file, so it is tried as what it is.
+		if info.IsDir() {
+			entries, err := os.ReadDir(a.Name)
+			return fmt.Sprintf("%d entries", len(entries)), err
+		}
+		if info.Mode()&os.ModeSocket != 0 {
+			connection, err := net.DialTimeout("unix", a.Name, a.patience())
+			if err != nil {
+				return "", err
+			}
+			return "connected", connection.Close()
+		}
 		file, err := os.Open(a.Name)
 		if err != nil {
 			return "", err

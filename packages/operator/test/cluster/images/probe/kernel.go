@@ -53,7 +53,7 @@ var calls = map[string]func() error{
 	"setuid 0":        func() error { return syscall.Setuid(0) },
 	"setgid 0":        func() error { return syscall.Setgid(0) },
 	"mount":           func() error { return syscall.Mount("none", "/tmp", "tmpfs", 0, "") },
-	"remount root":    func() error { return syscall.Mount("", "/", "", syscall.MS_REMOUNT, "") },
+	"remount root":    remountRoot,
 	"unshare user":    func() error { return syscall.Unshare(newUser) },
 	"unshare net":     func() error { return syscall.Unshare(newNet) },
 	"unshare mount":   func() error { return syscall.Unshare(newNS) },
@@ -62,7 +62,7 @@ var calls = map[string]func() error{
 	"mknod":           func() error { return syscall.Mknod("/tmp/device", syscall.S_IFBLK|0o600, 0) },
 	"reboot":          func() error { return syscall.Reboot(syscall.LINUX_REBOOT_CMD_CAD_OFF) },
 	"swapoff":         func() error { return raw(syscall.SYS_SWAPOFF, uintptr(unsafe.Pointer(&[]byte("/none\x00")[0])), 0, 0) },
-	"set clock":       func() error { return syscall.Settimeofday(&syscall.Timeval{Sec: 1}) },
+	"set clock":       setClock,
 	"init_module":     func() error { return raw(syscall.SYS_INIT_MODULE, 0, 0, 0) },
 	"pivot_root":      func() error { return raw(syscall.SYS_PIVOT_ROOT, 0, 0, 0) },
 	"bpf":             func() error { return raw(bpf, 5, 0, 0) },
@@ -72,6 +72,12 @@ var calls = map[string]func() error{
 	"nice below zero": func() error { return syscall.Setpriority(syscall.PRIO_PROCESS, 0, -10) },
 	"kill a stranger": func() error { return killStranger() },
 }
+
+// remountRoot undoes a read-only root, of this mount in this namespace alone.
+func remountRoot() error { return syscall.Mount("", "/", "", syscall.MS_REMOUNT|syscall.MS_BIND, "") }
+
+// setClock sets it to no time at all: the kernel asks for the right to, and changes nothing.
+func setClock() error { return raw(syscall.SYS_SETTIMEOFDAY, 0, 0, 0) }
 
 // addKey puts a key into the session's keyring.
 func addKey() error {
