@@ -49,8 +49,9 @@ const Status = Schema.fromJsonString(
   Schema.Struct({ message: Schema.optionalKey(Schema.String), code: Schema.optionalKey(Schema.Int) }),
 )
 
+/** `status unknown for quota` is not for the quota: it passes as soon as that is counted, so it is waited for like a new right. */
 const forbidden = (message: string): Refused["reason"] =>
-  message.includes("exceeded quota") || message.includes("status unknown for quota")
+  message.includes("exceeded quota")
     ? "Quota"
     : message.includes("violates PodSecurity")
       ? "PodSecurity"

@@ -131,6 +131,7 @@ describe("apply", () => {
     [403, 'pods "a" is forbidden: violates PodSecurity "restricted:latest"', "Refused", "PodSecurity"],
     [403, "unable to create new content in namespace n because it is being terminated", "Refused", "Terminating"],
     [403, "User cannot patch resource", "Refused", "Forbidden"],
+    [403, 'services "a" is forbidden: status unknown for quota: q, resources: services', "Refused", "Forbidden"],
     [401, "Unauthorized", "ClusterUnavailable", undefined],
     [429, "too many requests", "ClusterUnavailable", undefined],
     [500, "etcdserver: request timed out", "ClusterUnavailable", undefined],
