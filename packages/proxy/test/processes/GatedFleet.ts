@@ -65,6 +65,10 @@ export const begin = Effect.fnUntraced(function* (
 export const answersOf = (sent: ReadonlyArray<LightClient.Sent>) =>
   Effect.promise(() => Promise.all(sent.map((one) => one.ended)))
 
+/** Of times: what a machine that is busy for a moment does not change. */
+export const medianOf = (values: ReadonlyArray<number>): number =>
+  [...values].sort((one, other) => one - other)[values.length >> 1] ?? Number.NaN
+
 /** Every `usage` event of a customer, with no request counted twice; the sum of what they charge. */
 export const counted = Effect.fnUntraced(function* (fleet: Pick<Fleet.Fleet, "events">) {
   const usage = (yield* fleet.events).filter((one) => one._tag === "usage")

@@ -7,7 +7,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as World from "../World.ts"
 import { Gate, modest } from "./Gate.ts"
-import { answersOf, body, counted, many, until } from "./GatedFleet.ts"
+import { answersOf, body, counted, many, medianOf, until } from "./GatedFleet.ts"
 import * as LightClient from "./LightClient.ts"
 import * as ToxicFleet from "./ToxicFleet.ts"
 import { watch } from "./Watch.ts"
@@ -57,29 +57,32 @@ const ways: Readonly<Record<string, (redis: Link) => Effect.Effect<Effect.Effect
 describe("while Redis", () => {
   for (const [way, hurt] of Object.entries(ways)) {
     it.live(
-      `${way}, all are refused within about two seconds and nobody is called for; a second after it is back all are served`,
+      `${way}, all are refused within about two seconds, none is called for; all are served within a second of its return (median of 3)`,
       () =>
         Effect.gen(function* () {
           const { fleet, gate, send, settledTruly } = yield* start(`redis-${way.replaceAll(" ", "-")}`)
           gate.release()
           assert.strictEqual((yield* answersOf(send(1)))[0]?.status, 200)
-          const called = fleet.stub.received.length
           const [links] = fleet.links
           assert.isDefined(links)
-          const comeBack = yield* hurt(links.redis)
-          for (let round = 0; round < 3; round++) {
+          const returns: Array<number> = []
+          for (let outage = 0; outage < 3; outage++) {
+            const called = fleet.stub.received.length
+            const comeBack = yield* hurt(links.redis)
             for (const { status, code, headers, millis } of yield* answersOf(send(10))) {
               assert.deepStrictEqual([status, code, headers["retry-after"]], [503, "store_unavailable", "2"])
               // Two seconds, and as much again for a machine that has other things to do.
               assert.isBelow(millis, 4_000)
             }
+            assert.strictEqual(fleet.stub.received.length, called)
+            assert.isFalse(yield* fleet.proxies[0]?.isReady ?? Effect.succeed(true))
+            yield* comeBack
+            returns.push(yield* servedAfter(() => send(1)[0]?.ended as Promise<LightClient.Answer>))
+            for (const { status } of yield* answersOf(send(10))) assert.strictEqual(status, 200)
           }
-          assert.strictEqual(fleet.stub.received.length, called)
-          assert.isFalse(yield* fleet.proxies[0]?.isReady ?? Effect.succeed(true))
-          yield* comeBack
-          // From here on Redis answers; a second is promised, the rest is for a busy machine.
-          assert.isBelow(yield* servedAfter(() => send(1)[0]?.ended as Promise<LightClient.Answer>), 3_000)
-          for (const { status } of yield* answersOf(send(10))) assert.strictEqual(status, 200)
+          // A machine that is busy with other things for a moment delays one of them, though never by much.
+          assert.isBelow(Math.max(...returns), 3_000, `${returns}`)
+          assert.isBelow(medianOf(returns), 1_000, `${returns}`)
           yield* settledTruly
         }),
       180_000,

@@ -5,14 +5,14 @@ import * as Effect from "effect/Effect"
 import * as World from "../World.ts"
 import * as Fleet from "./Fleet.ts"
 import { Gate, modest } from "./Gate.ts"
-import { answersOf, counted, many, until } from "./GatedFleet.ts"
+import { answersOf, counted, many, medianOf, until } from "./GatedFleet.ts"
 import * as LightClient from "./LightClient.ts"
 
 const models = ["kimi-k2.6", "kimi-k2.7-code"] as const
 
 describe("what ops stop", () => {
   it.live(
-    "is cut on both proxies within a second, settled, and refused until it may go on; nothing else is touched",
+    "is cut on both proxies within a second (median of 3), settled, and refused until it may go on; nothing else is touched",
     () =>
       Effect.gen(function* () {
         const gate = new Gate({ prompt: 20, completion: modest, limit: Number.POSITIVE_INFINITY })
@@ -37,6 +37,7 @@ describe("what ops stop", () => {
           { name: "model:kimi-k2.7-code", code: "model_stopped", hits: ({ model }) => model === "kimi-k2.7-code" },
           { name: "all", code: "service_stopped", hits: () => true },
         ]
+        const cuts: Array<number> = []
         for (const { name, code, hits } of cases) {
           gate.close()
           const before = (yield* counted(fleet)).calls
@@ -51,8 +52,7 @@ describe("what ops stop", () => {
             assert.include(text, code)
             assert.notInclude(text, "for ops alone")
           }
-          // A second is promised; the rest is for a busy machine.
-          assert.isBelow(performance.now() - begun, 3_000)
+          cuts.push(performance.now() - begun)
           // What is refused now is not called for, on either proxy.
           const called = fleet.stub.received.length
           for (const one of all().filter(hits)) {
@@ -77,6 +77,9 @@ describe("what ops stop", () => {
           }
           for (const customer of [alice, bob]) yield* fleet.settled(customer)
         }
+        // A machine that is busy with other things for a moment delays one of them, though never by much.
+        assert.isBelow(Math.max(...cuts), 3_000, `${cuts}`)
+        assert.isBelow(medianOf(cuts), 1_000, `${cuts}`)
         for (const customer of [alice, bob]) {
           const own = (yield* counted(fleet)).usage.filter((one) => one.customerId === customer.customerId)
           const sum = own.reduce((total, one) => total + one.charge, 0)
