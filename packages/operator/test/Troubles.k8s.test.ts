@@ -1,5 +1,5 @@
 /** Troubles by what a real apiserver, its controllers and its scheduler say: they come in the customer's words, and go. */
-import { type AgentEvent } from "@berth/domain/AgentEvents"
+import type { AgentEvent } from "@berth/domain/AgentEvents"
 import { CustomerId } from "@berth/domain/Ids"
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -73,21 +73,6 @@ layer(Operator.layer.pipe(Layer.provideMerge(realWorld())), { excludeTestService
         yield* api.remove(quota)
         // The ReplicaSet's controller tries again by itself, ever later.
         yield* isWell(bob, "Quota", 2, 120)
-      }),
-    )
-
-    it.effect("whose quota nobody has counted yet waits for that, without a word", () =>
-      Effect.gen(function* () {
-        const plane = yield* ControlPlane
-        const eve = id("eve")
-        yield* plane.kill("kube-controller-manager")
-        yield* pushJob({ customerId: eve })
-        yield* plane.api.until("/api/v1/namespaces/customer-eve/resourcequotas/openclaw", (one) => one !== undefined)
-        yield* Effect.sleep("8 seconds")
-        yield* plane.start("kube-controller-manager")
-        yield* settles(eve, "active")
-        const tags = (yield* told(eve, new Map())).map(({ _tag }) => _tag)
-        assert.notInclude(tags, "failed")
       }),
     )
   },
