@@ -199,7 +199,7 @@ describe("a customer's prompts at the proxy", () => {
   )
 
   it.live(
-    "of each kind are bound by what was learnt of it, exceeded by under 2% of what it never saw, and settled at the count",
+    "of five kinds are bound by what was learnt, exceeded by under 2% of what was never seen, and settled at the count",
     () =>
       Effect.gen(function* () {
         const kinds = ["English", "Chinese", "code", "JSON", "base64"] as const
