@@ -32,6 +32,8 @@ const mayBeGoing: ReadonlySet<Phase> = new Set(["pending", "deprovisioning", "de
 
 /** How soon to look again at an agent that starts, although nothing was seen to change. */
 const whileStarting = Duration.seconds(15)
+/** And at one of which the cluster refuses a part, or whose record is lost: no watch tells when that is over. */
+const whileRefused = Duration.seconds(30)
 
 export const reconcile = Effect.fn("Reconcile.reconcile")(function* (tools: Tools, customerId: CustomerId, look: Look) {
   const { cluster, observed } = tools
@@ -78,6 +80,7 @@ export const reconcile = Effect.fn("Reconcile.reconcile")(function* (tools: Tool
   const status = yield* conclude(tools, agent, sight)
   if (look.report) yield* tellAll(tools, agent, status)
   yield* settle(tools, agent, status, sight.queued)
+  if (sight.trouble !== undefined) return whileRefused
   if (status.phase !== "provisioning" && status.phase !== "updating") return undefined
   const left = agent.place.written ?? stored
   if (Option.isSome(record) && left.metadata.resourceVersion === agent.place.version)

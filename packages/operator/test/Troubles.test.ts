@@ -1,5 +1,6 @@
 /** The troubles that come from what is asked of the cluster, not from what an agent shows: each comes, in words, and goes. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -101,7 +102,9 @@ describe("a part of an agent that the cluster refuses", () => {
         assert.deepStrictEqual(yield* standing("Deployment"), [])
 
         repair()
+        const repairedAt = yield* Clock.currentTimeMillis
         const { status } = yield* reaches(ada, "active")
+        assert.isBelow((yield* Clock.currentTimeMillis) - repairedAt, 60_000, "long before the next resync")
         assert.deepInclude(conditionOf(status as AgentStatus, "Ready"), { status: "True" })
         assert.strictEqual((yield* told).at(-1)?._tag, "active")
       }),

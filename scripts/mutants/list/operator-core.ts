@@ -166,4 +166,12 @@ export const operatorCore: ReadonlyArray<Mutant> = [
     replace: '=== "Never")\n      yield*',
     tests: tested("Reconciler"),
   },
+  {
+    name: "refused-part-left-for-the-resync",
+    fault: "an agent of which the cluster refused a part stays broken for minutes after the cause is gone",
+    file: source("Reconcile"),
+    find: "if (sight.trouble !== undefined) return whileRefused",
+    replace: "if (sight.trouble !== undefined) return undefined",
+    tests: tested("Troubles"),
+  },
 ]
