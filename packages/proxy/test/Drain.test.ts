@@ -59,7 +59,7 @@ describe("a proxy that is told to stop", () => {
         yield* Effect.sleep(30)
         slow.socket.write(stream.slice(10))
         yield* until(() => idle.state.closed)
-        assert.isBelow(Date.now() - before, 1_000)
+        assert.isBelow(Date.now() - before, 3_000)
         yield* Fiber.join(stopping)
         yield* until(() => [streaming, slow].every((one) => one.state.closed))
         assert.include(streaming.state.heard, "word19")

@@ -64,6 +64,7 @@ describe("plain words", () => {
     ]) {
       readPlainly(text, ["useCase", "messagesPerDay"], false)
     }
-    assert.isBelow(performance.now() - started, 200)
+    // Milliseconds; what backtracks takes minutes.
+    assert.isBelow(performance.now() - started, 2_000)
   })
 })
