@@ -243,4 +243,12 @@ export const control: ReadonlyArray<Mutant> = [
     replace: "UPDATE allowance_periods SET plan = plan + 0 * ${next.plan}::bigint\n",
     tests: ["packages/control/test/e2e/OpenStreams.e2e.test.ts"],
   },
+  {
+    name: "word-from-a-lost-cluster-counts",
+    fault: "what a lost cluster had still reported closes the job that would build the agent in the next one",
+    file: "packages/control/src/provision/JobOutbox.ts",
+    find: "coalesce((payload ->> 'since')::bigint, 0) <=",
+    replace: "0 <=",
+    tests: ["packages/control/test/provision/Jobs.integration.test.ts"],
+  },
 ]

@@ -6,7 +6,6 @@
 import { type AgentEvent, AgentEvents } from "@berth/domain/AgentEvents"
 import type { CustomerId } from "@berth/domain/Ids"
 import { Desired } from "@berth/domain/Jobs"
-import { Work } from "@berth/domain/Work"
 import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -63,7 +62,7 @@ const apply = Effect.fn("AgentReports.apply")(function* (event: AgentEvent) {
     if (event._tag === "driftRepaired" || event._tag === "deletionBlocked")
       yield* audit.write("operator", `agent.${event._tag}`, customerId, { generation: event.generation })
   }
-  yield* jobs.close(customerId, report.close)
+  yield* jobs.close(customerId, report.close, event.at)
   if (report.again) yield* jobs.again(customerId)
   for (const { sourceId, event: told } of report.tell) yield* events.append(customerId, sourceId, told)
   for (const trouble of report.call) yield* mails.trouble(agent.orderId, agent.email, agent.desired, trouble)
@@ -111,12 +110,12 @@ export const consume = Effect.gen(function* () {
  */
 export const wakeSilent = Effect.fn("AgentReports.wakeSilent")(function* (silenceMillis: number) {
   const sql = yield* SqlClient
-  const work = yield* Work
+  const jobs = yield* JobOutbox
   const heardBefore = (yield* Clock.currentTimeMillis) - silenceMillis
-  const silent = yield* sql<{ readonly id: string }>`
-    SELECT w.id FROM agents a JOIN work w ON w.id = 'job:' || a.order_id || ':' || a.generation
+  const silent = yield* sql<{ readonly id: CustomerId }>`
+    SELECT a.customer_id AS id FROM agents a JOIN work w ON w.id = 'job:' || a.order_id || ':' || a.generation
     WHERE (a.phase <> 'deleted' OR a.desired -> 'deletion' IS NULL) AND a.reported_at < ${heardBefore} AND w.done_at IS NOT NULL`
-  yield* Effect.forEach(silent, ({ id }) => work.reopen(id), { discard: true })
+  yield* Effect.forEach(silent, ({ id }) => jobs.again(id), { discard: true })
   if (silent.length > 0)
     yield* Effect.logWarning("Agents missing from resyncs are sent again", { agents: silent.length })
   return silent.length

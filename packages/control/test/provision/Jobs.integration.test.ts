@@ -2,6 +2,7 @@ import type { AgentEvent } from "@berth/domain/AgentEvents"
 import type { CustomerId } from "@berth/domain/Ids"
 import { JobQueue } from "@berth/domain/JobQueue"
 import { assert, layer } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { SqlClient } from "effect/sql/SqlClient"
@@ -251,13 +252,21 @@ layer(world, { timeout: "60 seconds", excludeTestServices: true })("jobs and rep
       yield* reported({ _tag: "resync", phase: "active", ...common(accountId, 1, 6) })
       yield* relayed
       assert.deepStrictEqual(yield* mine(accountId), [2])
-      yield* reported({ _tag: "resync", phase: "suspended", ...common(accountId, 2, 7) })
+      yield* reported({
+        _tag: "resync",
+        phase: "suspended",
+        ...common(accountId, 2, 7, yield* Clock.currentTimeMillis),
+      })
       assert.deepStrictEqual(yield* open(accountId), [])
 
       yield* (yield* JobOutbox).allAgain
       yield* relayed
       assert.deepStrictEqual(yield* mine(accountId), [2])
-      yield* reported({ _tag: "resync", phase: "suspended", ...common(accountId, 2, 8) })
+      yield* reported({
+        _tag: "resync",
+        phase: "suspended",
+        ...common(accountId, 2, 8, yield* Clock.currentTimeMillis),
+      })
 
       yield* TestClock.adjust("21 minutes")
       yield* AgentReports.wakeSilent(20 * 60_000)
@@ -276,6 +285,23 @@ layer(world, { timeout: "60 seconds", excludeTestServices: true })("jobs and rep
       yield* (yield* JobOutbox).allAgain
       yield* relayed
       assert.deepStrictEqual(yield* mine(accountId), [1])
+    }),
+  )
+
+  it.effect("what a lost cluster had still reported closes no job that is sent to the next one", () =>
+    Effect.gen(function* () {
+      const { accountId, jobId } = yield* customer()
+      yield* relayed
+      assert.deepStrictEqual(yield* mine(accountId), [1])
+      const lostAt = yield* Clock.currentTimeMillis
+      yield* TestClock.adjust("1 second")
+      yield* (yield* JobOutbox).allAgain
+      yield* reported({ _tag: "step", step: "Namespace", ...common(accountId, 1, 1, lostAt) })
+      assert.deepStrictEqual(yield* open(accountId), [jobId])
+      yield* relayed
+      assert.deepStrictEqual(yield* mine(accountId), [1])
+      yield* reported({ _tag: "step", step: "Secret", ...common(accountId, 1, 2, yield* Clock.currentTimeMillis) })
+      assert.deepStrictEqual(yield* open(accountId), [])
     }),
   )
 
