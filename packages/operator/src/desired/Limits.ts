@@ -1,6 +1,7 @@
 /**
- * What a customer's namespace may take of the cluster: twice the agent's own needs, because a replacement pod stands
- * beside the one that is draining, and no way to open a port to the outside. Pure.
+ * What a customer's namespace may take of the cluster: twice the agent's own needs, and no way to open a port to the outside.
+ * Twice, because a replacement pod stands beside the one that is draining, and because a write that fails after it was
+ * admitted stays counted until the cluster counts anew, up to 5 minutes later: the next try must fit beside it. Pure.
  */
 import type { CustomerId } from "@berth/domain/Ids"
 import { type SoldTierId, tiers } from "@berth/domain/Tiers"
@@ -9,10 +10,10 @@ import { app, metadataOf } from "./Names.ts"
 
 export const ephemeral = { request: "256Mi", limit: "1Gi" } as const
 
-/** "1280Mi" → "2560Mi". Quantities of tiers are whole numbers with a unit. */
+/** "1280Mi" → "2560Mi". Quantities of tiers are whole numbers with a unit; any other stays as it is. */
 const twice = (quantity: string): string => {
-  const [, digits = "0", unit = ""] = /^(\d+)(\D*)$/.exec(quantity) ?? []
-  return `${Number(digits) * 2}${unit}`
+  const [, digits, unit] = /^(\d+)(\D*)$/.exec(quantity) ?? []
+  return digits === undefined ? quantity : `${Number(digits) * 2}${unit}`
 }
 
 /** `storage` is the claim's own size: a volume that outlived its namespace may be larger than the tier's. */
@@ -31,9 +32,9 @@ export const resourceQuota = (customerId: CustomerId, tier: SoldTierId, storage:
         "limits.memory": twice(memoryLimit),
         "requests.ephemeral-storage": twice(ephemeral.request),
         "limits.ephemeral-storage": twice(ephemeral.limit),
-        "requests.storage": storage,
-        persistentvolumeclaims: "1",
-        services: "1",
+        "requests.storage": twice(storage),
+        persistentvolumeclaims: "2",
+        services: "2",
         "services.nodeports": "0",
         "services.loadbalancers": "0",
       },

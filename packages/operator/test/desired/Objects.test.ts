@@ -304,7 +304,7 @@ describe("what the namespace may take", () => {
       "hard",
     ) as Record<string, string>
 
-  it("is twice what the agent takes, one volume, and no port to the outside", () => {
+  it("is twice what the agent takes, volume and Service too, and no port to the outside", () => {
     assert.deepStrictEqual(quotaOf("pro"), {
       pods: "3",
       "requests.cpu": "200m",
@@ -313,17 +313,18 @@ describe("what the namespace may take", () => {
       "limits.memory": "4Gi",
       "requests.ephemeral-storage": "512Mi",
       "limits.ephemeral-storage": "2Gi",
-      "requests.storage": "10Gi",
-      persistentvolumeclaims: "1",
-      services: "1",
+      "requests.storage": "20Gi",
+      persistentvolumeclaims: "2",
+      services: "2",
       "services.nodeports": "0",
       "services.loadbalancers": "0",
     })
   })
 
   it("has room for a volume that is larger than the tier's, so that a lost namespace can be built again", () => {
-    assert.strictEqual(quotaOf("starter", "20Gi")["requests.storage"], "20Gi")
-    assert.strictEqual(quotaOf("team", "5Gi")["requests.storage"], "5Gi")
+    assert.strictEqual(quotaOf("starter", "20Gi")["requests.storage"], "40Gi")
+    assert.strictEqual(quotaOf("team", "5Gi")["requests.storage"], "10Gi")
+    assert.strictEqual(quotaOf("pro", "1.5Gi")["requests.storage"], "1.5Gi")
   })
 
   it("bounds every container that says nothing of its own by what the agent may take", () => {
