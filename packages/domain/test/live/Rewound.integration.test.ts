@@ -195,6 +195,18 @@ layer(freshRedisClient)("a Redis that comes back as it was before", (it) => {
     { timeout: 120_000, arbitrary: { runs: 150, size: 90 } },
   )
 
+  it.effect("empty, and was rebuilt from the ledger, knows what a proxy tells again", () =>
+    play([
+      { _tag: "admit", proxy: 0 },
+      { _tag: "settle", proxy: 0, tokens: 7 },
+      { _tag: "record", most: 1 },
+      { _tag: "flush" },
+      { _tag: "record", most: 1 },
+      { _tag: "heal" },
+      { _tag: "tell", proxy: 0 },
+    ]).pipe(Effect.provide(Layer.fresh(stores))),
+  )
+
   it.effect("twice, before it had any event, is noticed twice", () =>
     play([
       { _tag: "admit", proxy: 0 },
