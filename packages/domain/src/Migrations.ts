@@ -15,7 +15,8 @@ import allowNewBotToken from "./migrations/0009_allow_new_bot_token.ts"
 import allowRestartAndRotation from "./migrations/0010_allow_restart_and_rotation.ts"
 import { grantRights } from "./PostgresRights.ts"
 
-const migrations = {
+/** By their names, in order. */
+export const migrations = {
   "0001_create_schema": createSchema,
   "0002_add_instants": addInstants,
   "0003_index_lookups": indexLookups,
