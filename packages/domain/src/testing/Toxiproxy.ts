@@ -2,20 +2,10 @@
  * Links between a test's processes and its servers that can be hurt: slowed, cut, blackholed, chopped, by Toxiproxy over its
  * HTTP API. Data flows `upstream` to the server and `downstream` from it. Everything is gone when the scope closes.
  */
-import { spawn } from "node:child_process"
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
-import { isAlive, pause, signal } from "../live/EmbeddedPostgres/Processes.ts"
 import { freePorts } from "./FreePorts.ts"
-import { runVariable } from "./TestFolder.ts"
+import { startServer } from "./ServerProcess.ts"
 import { toxiproxyBinary } from "./ToxiproxyBinary.ts"
-
-export class ToxiproxyFailed extends Schema.TaggedError<ToxiproxyFailed>()("ToxiproxyFailed", {
-  message: Schema.String,
-}) {}
 
 /** What is done to the data of every connection of a link, also to those that are open already. */
 export type Toxic = {
@@ -64,59 +54,16 @@ export interface Toxiproxy {
   readonly link: (url: string) => Effect.Effect<Link>
 }
 
-const start = Effect.fnUntraced(function* () {
-  const binary = yield* toxiproxyBinary
-  const parent = process.env[runVariable] ?? tmpdir()
-  const folder = yield* Effect.acquireRelease(
-    Effect.sync(() => {
-      mkdirSync(parent, { recursive: true })
-      return mkdtempSync(join(parent, "toxiproxy-"))
-    }),
-    (made) => Effect.sync(() => rmSync(made, { recursive: true, force: true })),
-  )
-  const [port = 0] = yield* Effect.promise(() => freePorts(1))
-  let output = ""
-  const pid = yield* Effect.acquireRelease(
-    Effect.sync(() => {
-      const child = spawn(binary, ["-host", "127.0.0.1", "-port", String(port)], { stdio: ["ignore", "pipe", "pipe"] })
-      for (const stream of [child.stdout, child.stderr])
-        stream.on("data", (chunk: Buffer) => {
-          output = (output + chunk.toString()).slice(-4_000)
-        })
-      child.on("error", (error) => {
-        output += error.message
-      })
-      child.unref()
-      writeFileSync(join(folder, "toxiproxy.pid"), String(child.pid ?? 0))
-      return child.pid ?? 0
-    }),
-    (one) =>
-      Effect.gen(function* () {
-        if (isAlive(one)) signal(one, "SIGKILL")
-        while (isAlive(one)) yield* pause(5)
-      }),
-  )
-  const origin = `http://127.0.0.1:${port}`
-  const deadline = performance.now() + 20_000
-  while (isAlive(pid) && performance.now() < deadline) {
-    const answered = yield* Effect.promise(() =>
-      fetch(`${origin}/version`).then(
-        (response) => response.ok,
-        () => false,
-      ),
-    )
-    if (answered) return origin
-    yield* pause(20)
-  }
-  return yield* new ToxiproxyFailed({
-    message: `toxiproxy-server does not start on port ${port}: ${output.trim().split("\n").at(-1)}`,
-  })
-})
-
 /** Starts a server of one's own; the ends of its links may start and stop as they like. */
 export const startToxiproxy = Effect.fn("startToxiproxy")(function* () {
-  // Another may have taken the port since it was found free.
-  const origin = yield* Effect.retry(start(), { times: 3, while: (error) => error._tag === "ToxiproxyFailed" })
+  const { port } = yield* startServer({
+    name: "toxiproxy",
+    binary: yield* toxiproxyBinary,
+    args: (at) => ["-host", "127.0.0.1", "-port", String(at.port)],
+    path: "/version",
+    isUp: (answer) => answer.ok,
+  })
+  const origin = `http://127.0.0.1:${port}`
   let names = 0
 
   const call = (method: string, path: string, body?: object) =>
