@@ -42,24 +42,29 @@ const changeByHand = (kind: string, name: string) =>
     ),
   )
 
+/** The cluster, and what is read of it by that way. */
+const countingReads = Effect.map(Cluster, (real) => {
+  const reads: Array<string> = []
+  const counting = Cluster.of({
+    ...real,
+    get: (ref) =>
+      Effect.suspend(() => {
+        reads.push(nameOf(ref))
+        return real.get(ref)
+      }),
+    list: (kind, selector) =>
+      Effect.suspend(() => {
+        reads.push(`all ${kind}`)
+        return real.list(kind, selector)
+      }),
+  })
+  return { counting, reads }
+})
+
 describe("a look at an unchanged agent", () => {
   it.effect("reads three objects at a resync, two at any other time, and writes none", () =>
     Effect.gen(function* () {
-      const real = yield* Cluster
-      const reads: Array<string> = []
-      const counting = Cluster.of({
-        ...real,
-        get: (ref) =>
-          Effect.suspend(() => {
-            reads.push(nameOf(ref))
-            return real.get(ref)
-          }),
-        list: (kind, selector) =>
-          Effect.suspend(() => {
-            reads.push(`all ${kind}`)
-            return real.list(kind, selector)
-          }),
-      })
+      const { counting, reads } = yield* countingReads
       yield* Effect.gen(function* () {
         yield* pushJob()
         yield* reaches(ada, "active")
@@ -91,15 +96,7 @@ describe("a look at an unchanged agent", () => {
   it.effect("that is on its way reads nothing, and still sees what somebody writes into its Agent", () =>
     Effect.gen(function* () {
       const real = yield* Cluster
-      const reads: Array<string> = []
-      const counting = Cluster.of({
-        ...real,
-        get: (ref) =>
-          Effect.suspend(() => {
-            reads.push(nameOf(ref))
-            return real.get(ref)
-          }),
-      })
+      const { counting, reads } = yield* countingReads
       yield* Effect.gen(function* () {
         yield* pushJob()
         yield* reaches(ada, "provisioning")
