@@ -4,7 +4,6 @@ import { connect } from "node:net"
 import { Allowance } from "@berth/domain/Allowance"
 import { AllowanceSource } from "@berth/domain/AllowanceSource"
 import { Calibrations } from "@berth/domain/Calibration"
-import { RequestId } from "@berth/domain/Ids"
 import { freePorts } from "@berth/domain/testing/FreePorts"
 import { assert, describe, it } from "@effect/vitest"
 import * as ConfigProvider from "effect/ConfigProvider"
@@ -118,17 +117,7 @@ describe("what is counted of holds", () => {
       const settlement = yield* Settlement
       yield* allowance.rebuild(alice.snapshot)
       const hold = Effect.fnUntraced(function* (name: string) {
-        const admission = yield* allowance.admit({
-          customerId: alice.customerId,
-          tokenHash: alice.snapshot.terms.tokens[0] ?? "",
-          requestId: RequestId.make(name),
-          attempt: 1,
-          model: "kimi-k2.6",
-          background: false,
-          prompt: 100,
-          completion: 1_000,
-          floor: 1_000,
-        })
+        const admission = yield* allowance.admit(World.asks(alice, name))
         return admission._tag === "Admitted" ? admission.hold : yield* Effect.die(admission._tag)
       })
       const [first, second] = [yield* hold("first"), yield* hold("second")]

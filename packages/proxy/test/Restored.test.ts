@@ -1,7 +1,6 @@
 /** A store that comes back without what it had acknowledged last, on a clock that the test moves. */
 import { Allowance, type Hold } from "@berth/domain/Allowance"
 import { StoreUnavailable } from "@berth/domain/Errors"
-import { RequestId } from "@berth/domain/Ids"
 import { assert, describe, it } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -72,19 +71,9 @@ const losesAll = Effect.fnUntraced(function* (seconds: number) {
   fate.life += 1
 })
 
-const asked = {
-  customerId: alice.customerId,
-  tokenHash: alice.snapshot.terms.tokens[0] ?? "",
-  attempt: 1,
-  model: "kimi-k2.6",
-  background: false,
-  prompt: 100,
-  completion: 1_000,
-  floor: 1_000,
-}
 const hold = Effect.fnUntraced(function* (name: string) {
   const settlement = yield* Settlement
-  const admission = yield* (yield* Allowance).admit({ ...asked, requestId: RequestId.make(name) })
+  const admission = yield* (yield* Allowance).admit(World.asks(alice, name))
   if (admission._tag !== "Admitted") return yield* Effect.die(admission._tag)
   settlement.opened(admission.hold)
   return admission.hold
@@ -111,7 +100,7 @@ describe("a store that lost what it had acknowledged last", () => {
       assert.deepInclude(yield* view, { used: 15, held: 1_100 })
       const again = yield* (yield* Allowance).settle(settling(ended))
       assert.strictEqual(again, "repeat")
-      const late = yield* (yield* Allowance).admit({ ...asked, requestId: freed.requestId })
+      const late = yield* (yield* Allowance).admit(World.asks(alice, freed.requestId))
       assert.strictEqual(late._tag, "Ended", "what was given back stays so")
     }).pipe(Effect.provide(layer)),
   )

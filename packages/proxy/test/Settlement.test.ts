@@ -3,7 +3,6 @@ import { IncomingMessage, ServerResponse } from "node:http"
 import { Socket } from "node:net"
 import { Allowance, type Hold } from "@berth/domain/Allowance"
 import { StoreUnavailable } from "@berth/domain/Errors"
-import { RequestId } from "@berth/domain/Ids"
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -29,17 +28,7 @@ const layer = Layer.provideMerge(Settlement.layer, Layer.merge(Layer.fresh(World
 const hold = Effect.fnUntraced(function* (who: World.Customer, name: string) {
   const allowance = yield* Allowance
   yield* allowance.rebuild(who.snapshot)
-  const admission = yield* allowance.admit({
-    customerId: who.customerId,
-    tokenHash: who.snapshot.terms.tokens[0] ?? "",
-    requestId: RequestId.make(name),
-    attempt: 1,
-    model: "kimi-k2.6",
-    background: false,
-    prompt: 100,
-    completion: 1_000,
-    floor: 1_000,
-  })
+  const admission = yield* allowance.admit(World.asks(who, name))
   return admission._tag === "Admitted" ? admission.hold : yield* Effect.die(admission._tag)
 })
 const view = (who: World.Customer) =>

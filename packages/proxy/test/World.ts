@@ -1,8 +1,8 @@
 /** A proxy on a real socket before a scripted upstream, on whatever allowance a test gives it, with customers who may call. */
-import { Allowance, type AllowanceSnapshot, type AllowanceTerms } from "@berth/domain/Allowance"
+import { Allowance, type AllowanceSnapshot, type AllowanceTerms, type Ask } from "@berth/domain/Allowance"
 import { AllowanceSource } from "@berth/domain/AllowanceSource"
 import { Calibrations } from "@berth/domain/Calibration"
-import { CustomerId } from "@berth/domain/Ids"
+import { CustomerId, RequestId } from "@berth/domain/Ids"
 import { hashOf, mint } from "@berth/domain/ProxyToken"
 import { Switches } from "@berth/domain/Switches"
 import type { UsageEvent } from "@berth/domain/Usage"
@@ -28,6 +28,19 @@ export interface Customer {
   readonly token: string
   readonly snapshot: AllowanceSnapshot
 }
+
+/** What a small call of theirs asks the store for. */
+export const asks = (who: Customer, name: string): Ask => ({
+  customerId: who.customerId,
+  tokenHash: who.snapshot.terms.tokens[0] ?? "",
+  requestId: RequestId.make(name),
+  attempt: 1,
+  model: "kimi-k2.6",
+  background: false,
+  prompt: 100,
+  completion: 1_000,
+  floor: 1_000,
+})
 
 let minted = 0
 

@@ -1,5 +1,5 @@
 import { Allowance } from "@berth/domain/Allowance"
-import { type CustomerId, RequestId } from "@berth/domain/Ids"
+import type { CustomerId } from "@berth/domain/Ids"
 import { assert, layer } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -12,7 +12,7 @@ import * as AllowanceSync from "../../src/billing/AllowanceSync.ts"
 import * as DriftCheck from "../../src/billing/DriftCheck.ts"
 import { record } from "../../src/billing/Recorder.ts"
 import * as Repair from "../../src/ops/Repair.ts"
-import { customer, november, world } from "./World.ts"
+import { admission, customer, november, world } from "./World.ts"
 
 /** Lets time go by until it is done: a difference must stand still for a while. */
 const joined = <A, E>(fiber: Fiber.Fiber<A, E>) =>
@@ -26,22 +26,8 @@ const joined = <A, E>(fiber: Fiber.Fiber<A, E>) =>
 const later = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.flatMap(Effect.forkChild(effect), joined)
 
 const held = Effect.fn("held")(function* (customerId: CustomerId, request: string) {
-  const allowance = yield* Allowance
-  const sql = yield* SqlClient
-  const [{ hash } = { hash: "" }] = yield* sql<{ hash: string }>`
-    SELECT hash FROM proxy_tokens WHERE customer_id = ${customerId}`
-  const admission = yield* allowance.admit({
-    customerId,
-    tokenHash: hash,
-    requestId: RequestId.make(`${customerId}-${request}`),
-    attempt: 1,
-    model: "kimi-k2.6",
-    background: true,
-    prompt: 1_500,
-    completion: 1_000,
-    floor: 1_000,
-  })
-  return admission._tag === "Admitted" ? admission.hold : yield* Effect.die(admission._tag)
+  const one = yield* admission(customerId, request, { background: true })
+  return one._tag === "Admitted" ? one.hold : yield* Effect.die(one._tag)
 })
 
 const spend = Effect.fn("spend")(function* (customerId: CustomerId, request: string) {

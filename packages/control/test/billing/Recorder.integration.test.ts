@@ -1,6 +1,6 @@
 import { Allowance } from "@berth/domain/Allowance"
 import { AllowanceSource } from "@berth/domain/AllowanceSource"
-import { type CustomerId, RequestId } from "@berth/domain/Ids"
+import type { CustomerId } from "@berth/domain/Ids"
 import { UsageEvents } from "@berth/domain/UsageEvents"
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -15,7 +15,7 @@ import { commit, gather, record } from "../../src/billing/Recorder.ts"
 import { SubscriptionSync } from "../../src/billing/SubscriptionSync.ts"
 import { Payments } from "../../src/billing/Payments.ts"
 import { streamOf, usage } from "./Stream.ts"
-import { customer, world } from "./World.ts"
+import { admission, customer, world } from "./World.ts"
 
 const december = Date.UTC(2026, 11, 24, 12)
 const january = Date.UTC(2027, 0, 24, 12)
@@ -285,23 +285,10 @@ layer(world, { timeout: "60 seconds", excludeTestServices: true })("the recorder
 /** One call through the proxies' store: 1,200 prompt and 800 completion tokens. */
 const spend = Effect.fn("spend")(function* (customerId: CustomerId, request: string) {
   const allowance = yield* Allowance
-  const sql = yield* SqlClient
-  const [{ hash } = { hash: "" }] = yield* sql<{ hash: string }>`
-    SELECT hash FROM proxy_tokens WHERE customer_id = ${customerId}`
-  const admission = yield* allowance.admit({
-    customerId,
-    tokenHash: hash,
-    requestId: RequestId.make(`${customerId}-${request}`),
-    attempt: 1,
-    model: "kimi-k2.6",
-    background: false,
-    prompt: 1_500,
-    completion: 1_000,
-    floor: 1_000,
-  })
-  if (admission._tag !== "Admitted") return assert.fail(admission._tag)
+  const one = yield* admission(customerId, request)
+  if (one._tag !== "Admitted") return assert.fail(one._tag)
   yield* allowance.settle({
-    hold: admission.hold,
+    hold: one.hold,
     model: "kimi-k2.6",
     usage: { prompt: 1_200, cached: 0, completion: 800, reasoning: 0 },
     estimated: false,

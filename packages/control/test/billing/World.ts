@@ -3,9 +3,9 @@ import { createHash } from "node:crypto"
 import { createServer } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { AgentEvents, type AgentEvent } from "@berth/domain/AgentEvents"
-import { Allowance } from "@berth/domain/Allowance"
+import { Allowance, type Ask } from "@berth/domain/Allowance"
 import { CustomerBus } from "@berth/domain/CustomerBus"
-import { CustomerId, OrderId } from "@berth/domain/Ids"
+import { CustomerId, OrderId, RequestId } from "@berth/domain/Ids"
 import { JobQueue } from "@berth/domain/JobQueue"
 import * as AllowanceSourcePostgres from "@berth/domain/live/AllowanceSourcePostgres"
 import * as Postgres from "@berth/domain/live/Postgres"
@@ -209,6 +209,30 @@ export const reported = Effect.fn("reported")(function* (...events: ReadonlyArra
   const stream = yield* AgentEvents
   for (const event of events) yield* stream.append(event)
   yield* AgentReports.consume
+})
+
+/** How the proxies' store decides on a call of a customer's; 2,500 tokens of a person's turn, unless told. */
+export const admission = Effect.fn("admission")(function* (
+  customerId: CustomerId,
+  request: string,
+  more: Partial<Ask> = {},
+) {
+  const allowance = yield* Allowance
+  const sql = yield* SqlClient
+  const [{ hash } = { hash: "" }] = yield* sql<{ hash: string }>`
+    SELECT hash FROM proxy_tokens WHERE customer_id = ${customerId}`
+  return yield* allowance.admit({
+    customerId,
+    tokenHash: hash,
+    requestId: RequestId.make(`${customerId}-${request}`),
+    attempt: 1,
+    model: "kimi-k2.6",
+    background: false,
+    prompt: 1_500,
+    completion: 1_000,
+    floor: 1_000,
+    ...more,
+  })
 })
 
 /** One digest of everything that billing writes, to tell whether anything changed. */

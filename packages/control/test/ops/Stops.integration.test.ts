@@ -1,6 +1,6 @@
 import { Allowance } from "@berth/domain/Allowance"
 import { StoreUnavailable } from "@berth/domain/Errors"
-import { CustomerId, RequestId } from "@berth/domain/Ids"
+import { CustomerId } from "@berth/domain/Ids"
 import { Switches } from "@berth/domain/Switches"
 import { assert, describe, it, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -9,27 +9,16 @@ import { SqlClient } from "effect/sql/SqlClient"
 import * as AllowanceSync from "../../src/billing/AllowanceSync.ts"
 import * as SwitchSync from "../../src/billing/SwitchSync.ts"
 import * as Stops from "../../src/ops/Stops.ts"
-import { customer, november, world } from "../billing/World.ts"
+import { admission, customer, november, world } from "../billing/World.ts"
+
+let asking = 0
 
 /** Asks for a call and gives its hold back; how it was decided. */
 const asked = Effect.fn("asked")(function* (customerId: CustomerId, model = "kimi-k2.6") {
   const allowance = yield* Allowance
-  const sql = yield* SqlClient
-  const [{ hash } = { hash: "" }] = yield* sql<{ hash: string }>`
-    SELECT hash FROM proxy_tokens WHERE customer_id = ${customerId}`
-  const admission = yield* allowance.admit({
-    customerId,
-    tokenHash: hash,
-    requestId: RequestId.make(`${customerId}-${Math.random()}`),
-    attempt: 1,
-    model,
-    background: false,
-    prompt: 10,
-    completion: 10,
-    floor: 10,
-  })
-  if (admission._tag === "Admitted") yield* allowance.release(admission.hold)
-  return admission._tag === "Stopped" ? admission.what : admission._tag
+  const one = yield* admission(customerId, String(asking++), { model, prompt: 10, completion: 10, floor: 10 })
+  if (one._tag === "Admitted") yield* allowance.release(one.hold)
+  return one._tag === "Stopped" ? one.what : one._tag
 })
 
 const inRedis = Switches.use(({ all }) => Effect.map(all, (stopped) => Object.fromEntries(stopped)))
