@@ -196,15 +196,15 @@ export class Turns extends Context.Service<
         const outcome = step(conversation.state, turn.event)
         let state: State = { ...outcome.state, model: spent(outcome.state, turn.model) }
         const replies = [...outcome.replies]
-        const todo = [...outcome.effects]
+        const due = [...outcome.effects]
         let checkout: OrderId | undefined
-        for (let effect = todo.shift(); effect !== undefined; effect = todo.shift()) {
+        for (let effect = due.shift(); effect !== undefined; effect = due.shift()) {
           if (effect._tag === "OpenCheckout") checkout = OrderId.make(effect.orderId)
           const next = yield* perform(conversation, state, effect, turn)
           if (next === undefined) continue
           state = next.state
           replies.push(...next.replies)
-          todo.push(...next.effects)
+          due.push(...next.effects)
         }
         const words = turn.words
         const added = yield* store.append(id, [

@@ -14,12 +14,15 @@ import { record } from "../../src/billing/Recorder.ts"
 import * as Repair from "../../src/ops/Repair.ts"
 import { admission, customer, november, world } from "./World.ts"
 
-/** Lets time go by until it is done: a difference must stand still for a while. */
+/**
+ * Lets time go by until it is done: a difference must stand still for a while. Not so fast that Postgres, which answers in
+ * real time, seems to be away.
+ */
 const joined = <A, E>(fiber: Fiber.Fiber<A, E>) =>
   Effect.gen(function* () {
     while (fiber.pollUnsafe() === undefined) {
       yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 10)))
-      yield* TestClock.adjust("1 second")
+      yield* TestClock.adjust("50 millis")
     }
     return yield* Fiber.join(fiber)
   })
