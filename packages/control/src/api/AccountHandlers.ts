@@ -12,7 +12,7 @@ import type { Allowances } from "../billing/Allowances.ts"
 import type { Audit } from "../billing/Audit.ts"
 import * as DailyCap from "../billing/DailyCap.ts"
 import { Orders } from "../billing/Orders.ts"
-import { summarize } from "./AgentSummary.ts"
+import { isReachable, summarize } from "./AgentSummary.ts"
 import { ExportLinks } from "../exports/ExportLinks.ts"
 import { Exports } from "../exports/Exports.ts"
 import * as AgentRequests from "../provision/AgentRequests.ts"
@@ -55,7 +55,8 @@ export const accountHandlers = HttpApiBuilder.group(
           tier: desired.tier,
           headline: headline(tiers[desired.tier]),
           phase,
-          summary: summarize(phase, botUsername, desired.suspended, failure),
+          reachable: isReachable(phase, troubles),
+          summary: summarize(phase, botUsername, desired.suspended, failure, troubles),
           botUsername,
           botUrl: site.telegram.bot(botUsername),
           models: desired.models,

@@ -8,18 +8,28 @@ const suspensions: Readonly<Record<SuspensionReason, string>> = {
   security: "for your safety. Write to support",
 }
 
+/** What keeps messages from an agent that runs. */
+const deaf: ReadonlySet<string> = new Set(["BotTokenRejected", "TelegramNotConnected"])
+
+/** Whether messages get to it, as far as is known. */
+export const isReachable = (phase: Phase, troubles: ReadonlyArray<{ readonly reason: string }>): boolean =>
+  phase === "active" && !troubles.some(({ reason }) => deaf.has(reason))
+
 export const summarize = (
   phase: Phase,
   botUsername: string,
   suspended: ReadonlyArray<SuspensionReason>,
   failure: { readonly message: string; readonly retriable: boolean } | null,
+  troubles: ReadonlyArray<{ readonly reason: string }>,
 ): string => {
   switch (phase) {
     case "pending":
     case "provisioning":
       return "Your agent is being set up. This takes a minute or two."
     case "active":
-      return `Your agent is live. Message @${botUsername}.`
+      return isReachable(phase, troubles)
+        ? `Your agent is live. Message @${botUsername}.`
+        : `Your agent runs, but messages to @${botUsername} do not get to it.`
     case "updating":
       return "Your agent is being updated and is back in a moment."
     case "suspended": {

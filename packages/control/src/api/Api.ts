@@ -86,7 +86,9 @@ export const AgentView = Schema.Struct({
   tier: SoldTierId,
   headline: Schema.String,
   phase: Phase,
-  /** In words, what the phase means and what to do. */
+  /** Whether it is active and messages get to it, as far as is known. */
+  reachable: Schema.Boolean,
+  /** In words, what that means and what to do. */
   summary: Schema.String,
   botUsername: Schema.String,
   botUrl: Schema.String,

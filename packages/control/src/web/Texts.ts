@@ -241,6 +241,7 @@ const en = {
       empty: "It has written nothing yet.",
       unavailable: "The log can’t be read right now. We go on trying.",
     },
+    deaf: "Gets no messages",
     paused: "Your agent is paused: it makes no calls until you resume it.",
     byDay: "By day",
     highest: (tokens: string) => `Highest ${tokens}`,

@@ -51,6 +51,7 @@ describe("a customer whose bot's token was replaced", () => {
         yield* inbox.waitFor("the trouble", (event) => event._tag === "troubled", "60 seconds")
         const ill = yield* api.account.agent()
         assert.deepStrictEqual([ill.phase, ill.troubles.map(({ reason }) => reason)], ["active", ["BotTokenRejected"]])
+        assert.isFalse(ill.reachable)
         const { conditions } = yield* until(api.inspection.health(), ({ answers }) => answers === false)
         assert.deepInclude(
           conditions.find(({ type }) => type === "BotToken"),
@@ -79,7 +80,8 @@ describe("a customer whose bot's token was replaced", () => {
         assert.notInclude(JSON.stringify(right.conversation), token)
 
         yield* inbox.waitFor("the end of it", (event) => event._tag === "recovered", "60 seconds")
-        assert.deepStrictEqual((yield* api.account.agent()).troubles, [])
+        const { reachable, troubles } = yield* api.account.agent()
+        assert.deepStrictEqual([reachable, troubles], [true, []])
         yield* until(api.inspection.health(), ({ answers }) => answers === true)
         yield* tell(origin, bot, "Are you there?")
         const chat = get(`${origin}/dev/telegram/chats/${bot}/4242`, Chat)

@@ -5,6 +5,7 @@ import { steps } from "@berth/domain/Lifecycle"
 import { headline, tiers, type SoldTierId } from "@berth/domain/Tiers"
 import type { Card, Conversation, Message } from "../../src/api/Messages.ts"
 import type { CustomerEvent } from "../../src/api/Events.ts"
+import { isReachable, summarize } from "../../src/api/AgentSummary.ts"
 import type { AgentView, UsageView } from "../../src/api/Api.ts"
 
 const bot = "ada_reviews_bot"
@@ -183,24 +184,22 @@ export class FakeStory {
   agent(): typeof AgentView.Type | undefined {
     const { phase } = this
     if (phase === undefined) return undefined
-    const summaries: Partial<Record<typeof phase, string>> = {
-      active: "Your agent is running and answers on Telegram.",
-      provisioning: "We are setting it up. This takes about a minute.",
-      failed: "Telegram refuses the bot's token. Send us a new one in the chat.",
-      suspended: "The last payment did not go through. Update your card and it resumes by itself.",
-    }
+    const message = "There is no room for your agent at the moment. It starts as soon as there is."
+    const failure = phase === "failed" ? { reason: "NoRoom", message, retriable: true } : null
+    const suspended = phase === "suspended" ? (["payment"] as const) : []
     return {
       customerId: this.accountId,
       tier: this.tier,
       headline: headline(tiers[this.tier]),
       phase,
-      summary: summaries[phase] ?? "",
+      reachable: isReachable(phase, this.troubles),
+      summary: summarize(phase, bot, suspended, failure, this.troubles),
       botUsername: bot,
       botUrl: `https://t.me/${bot}`,
       models: tiers[this.tier].models,
-      suspended: phase === "suspended" ? ["payment"] : [],
+      suspended,
       steps: [],
-      failure: null,
+      failure,
       export: this.exported,
       troubles: this.troubles,
     }

@@ -7,17 +7,18 @@ import { Button } from "../ui/Button.tsx"
 
 export interface Agent {
   readonly phase: Phase
+  readonly reachable: boolean
   readonly headline: string
   readonly summary: string
   readonly botUsername: string
   readonly botUrl: string
-  readonly failure: { readonly message: string } | null
 }
 
 const bad: ReadonlyArray<Phase> = ["failed", "suspended", "deleted"]
 
 export const AgentState = ({ agent, isPaused }: { readonly agent: Agent; readonly isPaused: boolean }) => {
-  const isBad = bad.includes(agent.phase)
+  const isDeaf = agent.phase === "active" && !agent.reachable
+  const isBad = isDeaf || bad.includes(agent.phase)
   return (
     <div className="flex flex-wrap items-end justify-between gap-x-8 gap-y-6">
       <div className="min-w-0">
@@ -27,15 +28,14 @@ export const AgentState = ({ agent, isPaused }: { readonly agent: Agent; readonl
           <span
             aria-hidden="true"
             className={clsx("size-2.5 rounded-full ring-4", {
-              "bg-accent ring-accent-soft": agent.phase === "active",
+              "bg-accent ring-accent-soft": agent.reachable,
               "bg-danger ring-danger-soft": isBad,
-              "animate-pulse bg-accent ring-accent-soft": agent.phase !== "active" && !isBad,
+              "animate-pulse bg-accent ring-accent-soft": !agent.reachable && !isBad,
             })}
           />
-          {texts.phases[agent.phase]}
+          {isDeaf ? texts.usage.deaf : texts.phases[agent.phase]}
         </p>
         <p className="mt-1.5 max-w-prose text-muted">{isPaused ? texts.usage.paused : agent.summary}</p>
-        {agent.failure !== null && <p className="mt-1.5 max-w-prose text-danger">{agent.failure.message}</p>}
       </div>
       <Button asChild>
         <a href={agent.botUrl} target="_blank" rel="noreferrer">
