@@ -192,7 +192,7 @@ const walk = async (browser: Browser, look: (typeof looks)[number]) => {
   story().usage = nothing
   await page.getByText("No calls yet. Write").waitFor()
   story().phase = "suspended"
-  await page.getByText("Suspended").waitFor()
+  await page.getByText("Suspended", { exact: true }).waitFor()
   await shoot(page, "22-usage-empty-suspended", true)
   await page.getByRole("button", { name: "Delete this agent" }).click()
   await page.getByLabel(/Type .* to go on/).fill("somebody else's")

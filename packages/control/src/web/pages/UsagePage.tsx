@@ -56,6 +56,7 @@ const Overview = () => {
   }
   if (agent.data === undefined) return <PageSkeleton label={t.loading} />
 
+  const isGone = agent.data.phase === "deleted"
   const isStale = agentFailure !== undefined || (usage.data !== undefined && usageFailure !== undefined)
   return (
     <div className="mx-auto w-full max-w-5xl space-y-6 px-5 py-10 sm:px-8 sm:py-14">
@@ -76,21 +77,29 @@ const Overview = () => {
         </div>
       ) : (
         <>
-          <AlertNotice alert={journey.alert} {...usage.data} />
-          <div className="grid gap-6 lg:grid-cols-2">
-            <Allowance {...usage.data} />
-            <Days days={usage.data.days} />
-          </div>
-          <div className="grid gap-6 lg:grid-cols-3">
-            <Today day={usage.data.today} least={usage.data.leastDailyCap} most={usage.data.limit} />
-            <ByItself {...usage.data.background} resetsAt={usage.data.resetsAt} />
-            <Models models={usage.data.models} />
-          </div>
-          {usage.data.recent.length > 0 && <Calls calls={usage.data.recent} />}
-          {agent.data.phase !== "deleted" && <Health />}
-          {agent.data.phase !== "deprovisioning" && agent.data.phase !== "deleted" && (
-            <DeleteAgent botUsername={agent.data.botUsername} />
+          {isGone ? (
+            // Of an agent that is gone, only what it used is still of interest.
+            <div className="grid gap-6 lg:grid-cols-2">
+              <Days days={usage.data.days} />
+              <Models models={usage.data.models} />
+            </div>
+          ) : (
+            <>
+              <AlertNotice alert={journey.alert} {...usage.data} />
+              <div className="grid gap-6 lg:grid-cols-2">
+                <Allowance {...usage.data} />
+                <Days days={usage.data.days} />
+              </div>
+              <div className="grid gap-6 lg:grid-cols-3">
+                <Today day={usage.data.today} least={usage.data.leastDailyCap} most={usage.data.limit} />
+                <ByItself {...usage.data.background} resetsAt={usage.data.resetsAt} />
+                <Models models={usage.data.models} />
+              </div>
+            </>
           )}
+          {usage.data.recent.length > 0 && <Calls calls={usage.data.recent} />}
+          {!isGone && <Health />}
+          {!isGone && agent.data.phase !== "deprovisioning" && <DeleteAgent botUsername={agent.data.botUsername} />}
         </>
       )}
     </div>

@@ -37,12 +37,14 @@ export const AgentState = ({ agent, isPaused }: { readonly agent: Agent; readonl
         </p>
         <p className="mt-1.5 max-w-prose text-muted">{isPaused ? texts.usage.paused : agent.summary}</p>
       </div>
-      <Button asChild>
-        <a href={agent.botUrl} target="_blank" rel="noreferrer">
-          <Send aria-hidden="true" />
-          {texts.usage.openBot(agent.botUsername)}
-        </a>
-      </Button>
+      {agent.phase !== "deleted" && (
+        <Button asChild>
+          <a href={agent.botUrl} target="_blank" rel="noreferrer">
+            <Send aria-hidden="true" />
+            {texts.usage.openBot(agent.botUsername)}
+          </a>
+        </Button>
+      )}
     </div>
   )
 }
