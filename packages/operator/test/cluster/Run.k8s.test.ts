@@ -1,12 +1,17 @@
 /** A run of the tests that fails or is interrupted says so by its exit, and leaves nothing running. */
 import { spawn } from "node:child_process"
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"
 
-/** Set in a run that was started from here: the file that its one test writes before it ends as it is told to. */
+/**
+ * Set in a run that was started from here: the file by which its one test says that it is at work. Once that was seen, and
+ * the file is `…-seen`, it ends as it is told to.
+ */
 const { BERTH_RUN_ENDS: ends, BERTH_RUN_MARK: mark = "" } = process.env
+
+const seenOf = (file: string) => `${file}-seen`
 
 /** Command lines of what runs from a folder. */
 const runningIn = (folder: string): ReadonlyArray<string> =>
@@ -45,11 +50,12 @@ const run = async (how: "failed" | "interrupted", during: (signal: (name: NodeJS
       if (!existsSync(reached)) return
       clearInterval(atWork)
       components = runningIn(place).length
+      renameSync(reached, seenOf(reached))
       during((name) => child.kill(name))
     }, 50)
     const status = await ended
     clearInterval(atWork)
-    assert.isTrue(existsSync(reached), printed)
+    assert.isTrue(existsSync(seenOf(reached)), printed)
     assert.isAbove(components, 3, "it had a cluster")
     assert.deepStrictEqual(runningIn(place), [])
     const clusters = readdirSync(place).filter((name) => name.startsWith("berth-"))
@@ -67,7 +73,7 @@ const run = async (how: "failed" | "interrupted", during: (signal: (name: NodeJS
 const inner = {
   "ends as it is told to": async () => {
     writeFileSync(mark, "")
-    if (ends === "interrupted") await new Promise(() => {})
+    while (ends === "interrupted" || !existsSync(seenOf(mark))) await new Promise((resolve) => setTimeout(resolve, 20))
     assert.fail("as it was told to")
   },
 }
