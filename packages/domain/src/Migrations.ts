@@ -13,6 +13,7 @@ import addTroubles from "./migrations/0007_add_troubles.ts"
 import addExports from "./migrations/0008_add_exports.ts"
 import allowNewBotToken from "./migrations/0009_allow_new_bot_token.ts"
 import allowRestartAndRotation from "./migrations/0010_allow_restart_and_rotation.ts"
+import addBilling from "./migrations/0011_add_billing.ts"
 import { grantRights } from "./PostgresRights.ts"
 
 /** By their names, in order. */
@@ -27,6 +28,7 @@ export const migrations = {
   "0008_add_exports": addExports,
   "0009_allow_new_bot_token": allowNewBotToken,
   "0010_allow_restart_and_rotation": allowRestartAndRotation,
+  "0011_add_billing": addBilling,
 }
 
 const newest = Object.keys(migrations).length

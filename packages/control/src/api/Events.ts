@@ -3,6 +3,8 @@
  * resumes after the last seq seen without losing or repeating one.
  */
 import { Step } from "@berth/domain/Lifecycle"
+import { PackId } from "@berth/domain/Packs"
+import { SoldTierId } from "@berth/domain/Tiers"
 import * as Schema from "effect/Schema"
 import { Message } from "./Messages.ts"
 
@@ -47,6 +49,49 @@ export const CustomerEvent = Schema.Union([
     /** When it ends, epoch ms. */
     resetsAt: Schema.Int,
   }),
+  /** The daily cap that the customer set is reached; the agent waits until `resetsAt` (epoch ms). */
+  Schema.TaggedStruct("usage.capped", { ...common, cap: Schema.Int, resetsAt: Schema.Int }),
+  /** Money came in: for the first month, a renewal, an upgrade or a pack. `invoiceUrl` is Stripe's own page. */
+  Schema.TaggedStruct("payment.received", {
+    ...common,
+    what: Schema.Literals(["create", "cycle", "update", "pack"]),
+    cents: Schema.Int,
+    tier: Schema.NullOr(SoldTierId),
+    pack: Schema.NullOr(PackId),
+    /** What it pays for, epoch ms; null for a pack, which does not end. */
+    periodEnd: Schema.NullOr(Schema.Int),
+    invoiceUrl: Schema.NullOr(Schema.String),
+  }),
+  /** A renewal can't be charged. `day` counts from when it was due; service ends at `endsAt` (epoch ms) unless it is paid. */
+  Schema.TaggedStruct("payment.failed", {
+    ...common,
+    day: Schema.Literals([0, 3, 7, 13]),
+    cents: Schema.Int,
+    endsAt: Schema.Int,
+  }),
+  /** Money went back, to the card. `tokens` were not used yet and are taken back. */
+  Schema.TaggedStruct("payment.refunded", { ...common, cents: Schema.Int, tokens: Schema.Int }),
+  /** The bank took a payment back, or gave it back again. */
+  Schema.TaggedStruct("payment.disputed", { ...common, cents: Schema.Int, tokens: Schema.Int, over: Schema.Boolean }),
+  /** Service has ended, for want of payment or by cancellation; all data is kept until `deletesAt` (epoch ms). */
+  Schema.TaggedStruct("service.ended", {
+    ...common,
+    why: Schema.Literals(["unpaid", "canceled", "refunded"]),
+    deletesAt: Schema.Int,
+  }),
+  /** The data is deleted at `deletesAt` (epoch ms), a week from now, unless the customer comes back. */
+  Schema.TaggedStruct("deletion.near", { ...common, deletesAt: Schema.Int }),
+  /** Paid after all: the agent starts again. */
+  Schema.TaggedStruct("service.resumed", common),
+  /** The plan changed now (`at` the event's), or will when the running period ends. */
+  Schema.TaggedStruct("plan.changed", {
+    ...common,
+    tier: SoldTierId,
+    /** Epoch ms; null for at once. */
+    from: Schema.NullOr(Schema.Int),
+  }),
+  /** The subscription ends at `endsAt` (epoch ms); null if that was taken back. */
+  Schema.TaggedStruct("plan.canceled", { ...common, endsAt: Schema.NullOr(Schema.Int) }),
 ])
 export type CustomerEvent = typeof CustomerEvent.Type
 export const CustomerEventJson = Schema.fromJsonString(CustomerEvent)

@@ -22,7 +22,7 @@ export interface SubscriptionFacts {
 
 /** How far the subscription is paid now. */
 export const paidUntil = (before: number, invoice: InvoiceState | undefined): number =>
-  invoice?.paid === true ? Math.max(before, invoice.periodEnd) : before
+  invoice?.status === "paid" ? Math.max(before, invoice.periodEnd) : before
 
 export class SubscriptionSync extends Context.Service<
   SubscriptionSync,
@@ -56,7 +56,7 @@ export class SubscriptionSync extends Context.Service<
             UPDATE allowance_periods SET provisional = false
             WHERE customer_id = ${owner.accountId} AND provisional AND ends_at <= ${term.paidUntil}`
           // Whoever pays is served again, and what was not deleted yet for want of payment is kept.
-          if (invoice?.paid === true && term.paidUntil > (mirror?.paidUntil ?? 0))
+          if (invoice?.status === "paid" && term.paidUntil > (mirror?.paidUntil ?? 0))
             yield* agents.change(owner.accountId, { _tag: "Resume", reason: "payment" }, "stripe")
           yield* allowances.change(owner.accountId, { serviceUntil: serviceUntil(term), anchor: subscription.anchor })
           return true

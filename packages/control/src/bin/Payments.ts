@@ -4,11 +4,22 @@ import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
 import { StripeDouble } from "../embedded/StripeDouble.ts"
 import * as StripePages from "../embedded/StripePages.ts"
 import * as StripePayments from "../embedded/StripePayments.ts"
 import * as PaymentsStripe from "../live/PaymentsStripe.ts"
 import * as Place from "./Place.ts"
+
+/** One, or two while it is rotated, with a comma between them. */
+const webhookSecrets = Config.Redacted("STRIPE_WEBHOOK_SECRET").pipe(
+  Config.map((secrets) =>
+    Redacted.value(secrets)
+      .split(",")
+      .map((secret) => secret.trim())
+      .filter((secret) => secret !== ""),
+  ),
+)
 
 const real = ({ publicUrl }: Place.Place) =>
   Layer.unwrap(
@@ -16,7 +27,9 @@ const real = ({ publicUrl }: Place.Place) =>
       return PaymentsStripe.layer({
         publicUrl: publicUrl.origin,
         secretKey: yield* Config.Redacted("STRIPE_SECRET_KEY"),
-        webhookSecret: yield* Config.Redacted("STRIPE_WEBHOOK_SECRET"),
+        webhookSecrets: (yield* webhookSecrets).map((secret) => Redacted.make(secret)),
+        automaticTax: yield* Config.Boolean("STRIPE_AUTOMATIC_TAX").pipe(Config.withDefault(false)),
+        promotionCodes: yield* Config.Boolean("STRIPE_PROMOTION_CODES").pipe(Config.withDefault(false)),
       })
     }),
   )

@@ -32,7 +32,7 @@ export const layer = ({ publicUrl, webhookSecret }: Options): Layer.Layer<Paymen
           const { address } = yield* HttpServer.HttpServer
           if (address._tag !== "InetAddressV4") return yield* Effect.die("the embedded Stripe listens on no port")
           const server = { host: "127.0.0.1", port: address.port }
-          return PaymentsStripe.make({ secretKey, webhookSecret, publicUrl, server })
+          return PaymentsStripe.make({ secretKey, webhookSecrets: [webhookSecret], publicUrl, server })
         }),
       )
       const api = HttpRouter.serve(routes(double, secretKey), { disableLogger: true, disableListenLog: true })

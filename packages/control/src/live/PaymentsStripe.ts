@@ -1,6 +1,6 @@
 /**
- * Payments over Stripe's own client. Every write carries an idempotency key, so a repeated call is the same call; the
- * client itself never retries, callers do. Prices are found by lookup key, so no id of an account stands in the code.
+ * Payments over Stripe's own client. Every write carries an idempotency key or is one that may be repeated; the client itself
+ * never retries, callers do. Prices are found by lookup key, so no id of an account stands in the code.
  */
 import type { SoldTierId } from "@berth/domain/Tiers"
 import * as Clock from "effect/Clock"
@@ -8,105 +8,151 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { Stripe } from "stripe"
-import { Payments, PaymentsUnavailable, type PaymentEvent, WebhookRefused } from "../billing/Payments.ts"
+import { Payments, PaymentsUnavailable, WebhookRefused } from "../billing/Payments.ts"
+import {
+  checkoutOf,
+  eventOf,
+  invoiceOf,
+  lookupKeyOf,
+  packLookupKeyOf,
+  paymentOf,
+  pricesOf,
+  subscriptionOf,
+  tierOf,
+} from "./PaymentsStripe/States.ts"
+
+export { lookupKeyOf } from "./PaymentsStripe/States.ts"
 
 export interface Options {
   readonly secretKey: Redacted.Redacted<string>
-  readonly webhookSecret: Redacted.Redacted<string>
+  /** Of the endpoint; during a rotation the old one and the new. */
+  readonly webhookSecrets: ReadonlyArray<Redacted.Redacted<string>>
   /** Where the browser goes after the payment page, e.g. `https://berth.example`. */
   readonly publicUrl: string
+  /** Stripe computes tax on checkouts; needs an origin and registrations set up there. */
+  readonly automaticTax?: boolean
+  /** Customers may enter a promotion code on the payment page. */
+  readonly promotionCodes?: boolean
   /** Another server that speaks Stripe's API, over plain HTTP; Stripe itself if left out. */
   readonly server?: { readonly host: string; readonly port: number }
+  /** What carries requests instead of the network. */
+  readonly httpClient?: Stripe.HttpClient
 }
-
-/** The lookup key of a tier's monthly price. */
-export const lookupKeyOf = (tier: SoldTierId): string => `berth_${tier}_monthly`
-
-const idOf = (reference: string | { readonly id: string } | null | undefined): string | null =>
-  typeof reference === "string" ? reference : (reference?.id ?? null)
 
 /** A signature older than this is refused, so that a caught webhook cannot be played again later. */
 const toleranceSeconds = 300
 
-const millis = (seconds: number): number => seconds * 1000
-
-const eventOf = (event: Stripe.Event): PaymentEvent => {
-  const object = event.data.object as { readonly id?: string; readonly customer?: string | { readonly id: string } }
-  return {
-    id: event.id,
-    type: event.type,
-    apiVersion: event.api_version,
-    objectId: object.id ?? "",
-    stripeCustomerId: idOf(object.customer),
-  }
-}
+/** One page of a list; the most that Stripe gives. */
+const pageSize = 100
 
 export const make = (options: Options): Payments["Service"] => {
-  const { server, publicUrl } = options
+  const { server, publicUrl, httpClient, automaticTax = false, promotionCodes = false } = options
   const stripe = new Stripe(Redacted.value(options.secretKey), {
     maxNetworkRetries: 0,
     timeout: 20_000,
     telemetry: false,
+    ...(httpClient === undefined ? {} : { httpClient }),
     ...(server === undefined ? {} : { host: server.host, port: server.port, protocol: "http" as const }),
   })
   const call = <A>(operation: string, run: () => Promise<A>) =>
     Effect.tryPromise({ try: run, catch: (cause) => new PaymentsUnavailable({ operation, cause }) })
+  const impossible = (operation: string, message: string) =>
+    new PaymentsUnavailable({ operation, cause: new Error(message) })
 
-  const priceOf = Effect.fn("Payments.priceOf")(function* (tier: SoldTierId) {
-    const key = lookupKeyOf(tier)
+  const priceOf = Effect.fn("Payments.priceOf")(function* (key: string) {
     const { data } = yield* call("prices.list", () =>
       stripe.prices.list({ lookup_keys: [key], active: true, limit: 1 }),
     )
     const price = data[0]
-    if (price === undefined)
-      return yield* new PaymentsUnavailable({
-        operation: "prices.list",
-        cause: new Error(`no price has the lookup key ${key}`),
-      })
-    return price.id
+    return price === undefined
+      ? yield* impossible("prices.list", `no price has the lookup key ${key}; npm run stripe:sync makes it`)
+      : price.id
+  })
+
+  /** A price never becomes another tier's. */
+  const tiersOfPrices = new Map<string, SoldTierId | null>()
+  const invoiceState = Effect.fnUntraced(function* (invoice: Stripe.Invoice) {
+    for (const id of pricesOf(invoice))
+      if (!tiersOfPrices.has(id))
+        tiersOfPrices.set(id, tierOf(yield* call("prices.retrieve", () => stripe.prices.retrieve(id))))
+    return invoiceOf(invoice, (id) => tiersOfPrices.get(id) ?? null)
+  })
+
+  const retrieveSubscription = (id: string) => call("subscriptions.retrieve", () => stripe.subscriptions.retrieve(id))
+  const hasEnded = ({ status }: Stripe.Subscription) => status === "canceled" || status === "incomplete_expired"
+
+  /** The change of the one item to a tier's price, as of the period's start, so that the whole difference is due. */
+  const itemChange = Effect.fnUntraced(function* (subscriptionId: string, tier: SoldTierId) {
+    const price = yield* priceOf(lookupKeyOf(tier))
+    const item = (yield* retrieveSubscription(subscriptionId)).items.data[0]
+    if (item === undefined) return yield* impossible("subscriptions.retrieve", `${subscriptionId} has no item`)
+    return { items: [{ id: item.id, price }], since: item.current_period_start }
+  })
+
+  const taxed = automaticTax ? { automatic_tax: { enabled: true }, tax_id_collection: { enabled: true } } : {}
+  /** A customer whom Stripe knows keeps the address that tax needs. */
+  const payer = (stripeCustomerId: string) => ({
+    customer: stripeCustomerId,
+    ...(automaticTax ? { customer_update: { address: "auto" as const, name: "auto" as const } } : {}),
+  })
+
+  const openSession = Effect.fnUntraced(function* (
+    params: Stripe.Checkout.SessionCreateParams,
+    idempotencyKey: string,
+  ) {
+    const session = yield* call("checkout.sessions.create", () =>
+      stripe.checkout.sessions.create({ ...params, ...taxed }, { idempotencyKey }),
+    )
+    return session.url === null
+      ? yield* impossible("checkout.sessions.create", `checkout ${session.id} has no page`)
+      : { id: session.id, url: session.url }
   })
 
   return Payments.of({
     apiVersion: Stripe.API_VERSION,
 
     createCheckout: Effect.fn("Payments.createCheckout")(function* (request) {
-      const { orderId, accountId, tier, email, attempt } = request
-      const price = yield* priceOf(tier)
+      const { orderId, accountId, tier, email, attempt, stripeCustomerId } = request
+      const price = yield* priceOf(lookupKeyOf(tier))
       const metadata = { order_id: orderId, account_id: accountId }
-      const session = yield* call("checkout.sessions.create", () =>
-        stripe.checkout.sessions.create(
-          {
-            mode: "subscription",
-            client_reference_id: orderId,
-            customer_email: email,
-            line_items: [{ price, quantity: 1 }],
-            metadata,
-            subscription_data: { metadata },
-            success_url: `${publicUrl}/checkout/success?order=${encodeURIComponent(orderId)}`,
-            cancel_url: `${publicUrl}/checkout/canceled?order=${encodeURIComponent(orderId)}`,
-          },
-          { idempotencyKey: `checkout:${orderId}:${attempt}` },
-        ),
+      return yield* openSession(
+        {
+          mode: "subscription",
+          client_reference_id: orderId,
+          ...(stripeCustomerId === undefined ? { customer_email: email } : payer(stripeCustomerId)),
+          line_items: [{ price, quantity: 1 }],
+          metadata,
+          subscription_data: { metadata },
+          ...(promotionCodes ? { allow_promotion_codes: true } : {}),
+          success_url: `${publicUrl}/checkout/success?order=${encodeURIComponent(orderId)}`,
+          cancel_url: `${publicUrl}/checkout/canceled?order=${encodeURIComponent(orderId)}`,
+        },
+        `checkout:${orderId}:${attempt}`,
       )
-      if (session.url === null)
-        return yield* new PaymentsUnavailable({
-          operation: "checkout.sessions.create",
-          cause: new Error(`checkout ${session.id} has no page`),
-        })
-      return { id: session.id, url: session.url }
+    }),
+
+    createPackCheckout: Effect.fn("Payments.createPackCheckout")(function* (request) {
+      const { purchaseId, accountId, pack, stripeCustomerId } = request
+      const price = yield* priceOf(packLookupKeyOf(pack))
+      const metadata = { purchase_id: purchaseId, account_id: accountId }
+      return yield* openSession(
+        {
+          mode: "payment",
+          client_reference_id: purchaseId,
+          ...payer(stripeCustomerId),
+          line_items: [{ price, quantity: 1 }],
+          metadata,
+          payment_intent_data: { metadata },
+          invoice_creation: { enabled: true },
+          success_url: `${publicUrl}/billing?bought=${encodeURIComponent(purchaseId)}`,
+          cancel_url: `${publicUrl}/billing`,
+        },
+        `pack:${purchaseId}`,
+      )
     }),
 
     checkout: Effect.fn("Payments.checkout")(function* (id) {
-      const session = yield* call("checkout.sessions.retrieve", () => stripe.checkout.sessions.retrieve(id))
-      return {
-        id: session.id,
-        url: session.url,
-        status: session.status === "complete" ? "complete" : session.status === "expired" ? "expired" : "open",
-        paid: session.payment_status === "paid" || session.payment_status === "no_payment_required",
-        orderId: session.client_reference_id,
-        stripeCustomerId: idOf(session.customer),
-        subscriptionId: idOf(session.subscription),
-      }
+      return checkoutOf(yield* call("checkout.sessions.retrieve", () => stripe.checkout.sessions.retrieve(id)))
     }),
 
     expireCheckout: Effect.fn("Payments.expireCheckout")(function* (id) {
@@ -115,58 +161,139 @@ export const make = (options: Options): Payments["Service"] => {
     }),
 
     subscription: Effect.fn("Payments.subscription")(function* (id) {
-      const subscription = yield* call("subscriptions.retrieve", () => stripe.subscriptions.retrieve(id))
-      const item = subscription.items.data[0]
-      if (item === undefined)
-        return yield* new PaymentsUnavailable({
-          operation: "subscriptions.retrieve",
-          cause: new Error(`subscription ${id} has no item`),
-        })
-      const end = subscription.ended_at ?? subscription.cancel_at
-      return {
-        id: subscription.id,
-        orderId: subscription.metadata["order_id"] ?? null,
-        status: subscription.status,
-        anchor: millis(subscription.billing_cycle_anchor),
-        periodStart: millis(item.current_period_start),
-        periodEnd: millis(item.current_period_end),
-        cancelAt: end === null ? null : millis(end),
-      }
+      const state = subscriptionOf(yield* retrieveSubscription(id))
+      return state ?? (yield* impossible("subscriptions.retrieve", `subscription ${id} has no item`))
     }),
 
     cancelSubscription: Effect.fn("Payments.cancelSubscription")(function* (id) {
-      const current = yield* call("subscriptions.retrieve", () => stripe.subscriptions.retrieve(id))
-      if (current.status === "canceled" || current.status === "incomplete_expired") return
+      if (hasEnded(yield* retrieveSubscription(id))) return
       yield* call("subscriptions.cancel", () => stripe.subscriptions.cancel(id))
     }),
 
+    cancelAtPeriodEnd: Effect.fn("Payments.cancelAtPeriodEnd")(function* (id, cancel) {
+      const current = yield* retrieveSubscription(id)
+      if (hasEnded(current) || current.cancel_at_period_end === cancel) return
+      yield* call("subscriptions.update", () => stripe.subscriptions.update(id, { cancel_at_period_end: cancel }))
+    }),
+
+    changePrice: Effect.fn("Payments.changePrice")(function* ({ subscriptionId, tier, when, key }) {
+      const { items, since } = yield* itemChange(subscriptionId, tier)
+      yield* call("subscriptions.update", () =>
+        stripe.subscriptions.update(
+          subscriptionId,
+          when === "charge"
+            ? {
+                items,
+                proration_behavior: "always_invoice",
+                proration_date: since,
+                payment_behavior: "pending_if_incomplete",
+              }
+            : { items, proration_behavior: "none" },
+          { idempotencyKey: `price:${key}` },
+        ),
+      )
+    }),
+
+    previewPrice: Effect.fn("Payments.previewPrice")(function* (subscriptionId, tier) {
+      const { items, since } = yield* itemChange(subscriptionId, tier)
+      const preview = yield* call("invoices.createPreview", () =>
+        stripe.invoices.createPreview({
+          subscription: subscriptionId,
+          subscription_details: { items, proration_behavior: "always_invoice", proration_date: since },
+        }),
+      )
+      return preview.amount_due
+    }),
+
     invoice: Effect.fn("Payments.invoice")(function* (id) {
-      const invoice = yield* call("invoices.retrieve", () => stripe.invoices.retrieve(id))
-      // The invoice's own period_end is that of the usage before it; what it pays for stands on its lines.
-      const ends = invoice.lines.data.map((line) => line.period.end)
+      const invoice = yield* call("invoices.retrieve", () => stripe.invoices.retrieve(id, { expand: ["payments"] }))
+      return yield* invoiceState(invoice)
+    }),
+
+    invoices: Effect.fn("Payments.invoices")(function* (subscriptionId) {
+      const { data } = yield* call("invoices.list", () =>
+        stripe.invoices.list({ subscription: subscriptionId, limit: 24, expand: ["data.payments"] }),
+      )
+      return yield* Effect.forEach(data, invoiceState)
+    }),
+
+    voidInvoice: Effect.fn("Payments.voidInvoice")(function* (id) {
+      const { status } = yield* call("invoices.retrieve", () => stripe.invoices.retrieve(id))
+      if (status === "draft") yield* call("invoices.del", () => stripe.invoices.del(id))
+      if (status === "open" || status === "uncollectible")
+        yield* call("invoices.voidInvoice", () => stripe.invoices.voidInvoice(id))
+    }),
+
+    payment: Effect.fn("Payments.payment")(function* (id) {
+      const payment = yield* call("paymentIntents.retrieve", () =>
+        stripe.paymentIntents.retrieve(id, { expand: ["latest_charge"] }),
+      )
+      const { data: disputes } = yield* call("disputes.list", () =>
+        stripe.disputes.list({ payment_intent: id, limit: pageSize }),
+      )
+      const charge = typeof payment.latest_charge === "object" ? (payment.latest_charge ?? undefined) : undefined
+      return paymentOf(payment, charge, disputes)
+    }),
+
+    refund: Effect.fn("Payments.refund")(function* (paymentId, cents, key) {
+      yield* call("refunds.create", () =>
+        stripe.refunds.create({ payment_intent: paymentId, amount: cents }, { idempotencyKey: `refund:${key}` }),
+      )
+    }),
+
+    portal: Effect.fn("Payments.portal")(function* (customer) {
+      const { url } = yield* call("billingPortal.sessions.create", () =>
+        stripe.billingPortal.sessions.create({ customer, return_url: `${publicUrl}/billing` }),
+      )
+      return { url }
+    }),
+
+    subscriptions: Effect.fn("Payments.subscriptions")(function* (cursor) {
+      const { data, has_more } = yield* call("subscriptions.list", () =>
+        stripe.subscriptions.list({
+          status: "all",
+          limit: pageSize,
+          ...(cursor === undefined ? {} : { starting_after: cursor }),
+        }),
+      )
       return {
-        id: invoice.id,
-        subscriptionId: idOf(invoice.parent?.subscription_details?.subscription),
-        paid: invoice.status === "paid",
-        periodEnd: millis(Math.max(invoice.period_end, ...ends)),
+        subscriptions: data.flatMap((one) => subscriptionOf(one) ?? []),
+        next: has_more ? data.at(-1)?.id : undefined,
       }
+    }),
+
+    events: Effect.fn("Payments.events")(function* (types, since, cursor) {
+      const { data, has_more } = yield* call("events.list", () =>
+        stripe.events.list({
+          types: [...types],
+          created: { gte: Math.floor(since / 1000) },
+          limit: pageSize,
+          ...(cursor === undefined ? {} : { starting_after: cursor }),
+        }),
+      )
+      return { events: data.map(eventOf), next: has_more ? data.at(-1)?.id : undefined }
     }),
 
     verify: Effect.fn("Payments.verify")(function* (body, signature) {
       const now = yield* Clock.currentTimeMillis
-      const secret = Redacted.value(options.webhookSecret)
-      const event = yield* Effect.try({
-        try: () => stripe.webhooks.constructEvent(body, signature, secret, toleranceSeconds, undefined, now),
-        catch: (cause) =>
-          new WebhookRefused({
-            reason: cause instanceof Stripe.errors.StripeSignatureVerificationError ? "signature" : "malformed",
-          }),
-      })
+      const read = (secret: Redacted.Redacted<string>) =>
+        Effect.try({
+          try: () =>
+            stripe.webhooks.constructEvent(body, signature, Redacted.value(secret), toleranceSeconds, undefined, now),
+          catch: refusalOf,
+        })
+      const event = yield* Effect.firstSuccessOf(options.webhookSecrets.map(read))
       if (typeof event?.id !== "string" || typeof event.type !== "string" || event.data?.object === undefined)
         return yield* new WebhookRefused({ reason: "malformed" })
       return eventOf(event)
     }),
   })
+}
+
+const refusalOf = (cause: unknown): WebhookRefused => {
+  if (!(cause instanceof Stripe.errors.StripeSignatureVerificationError))
+    return new WebhookRefused({ reason: "malformed" })
+  return new WebhookRefused({ reason: cause.message.includes("tolerance") ? "stale" : "signature" })
 }
 
 export const layer = (options: Options): Layer.Layer<Payments> => Layer.sync(Payments)(() => make(options))

@@ -36,6 +36,8 @@ export const paymentsContract = <R, E>(
           orderId: request("new").orderId,
           stripeCustomerId: null,
           subscriptionId: null,
+          purchaseId: null,
+          paymentId: null,
         })
       }),
     )

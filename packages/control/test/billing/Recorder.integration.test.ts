@@ -14,6 +14,7 @@ import * as Periods from "../../src/billing/Periods.ts"
 import { commit, gather, record } from "../../src/billing/Recorder.ts"
 import { SubscriptionSync } from "../../src/billing/SubscriptionSync.ts"
 import { Payments } from "../../src/billing/Payments.ts"
+import { invoiceState } from "./Facts.ts"
 import { streamOf, usage } from "./Stream.ts"
 import { admission, customer, world } from "./World.ts"
 
@@ -188,7 +189,7 @@ layer(world, { timeout: "60 seconds", excludeTestServices: true })("the recorder
       yield* Periods.open
       assert.strictEqual(yield* periods, 1)
       const subscription = yield* (yield* Payments).subscription(subscriptionId)
-      const paid = { id: "in_late", subscriptionId, paid: true, periodEnd: until + 60 * 86_400_000 }
+      const paid = invoiceState({ id: "in_late", subscriptionId, periodEnd: until + 60 * 86_400_000 })
       yield* sql.withTransaction((yield* SubscriptionSync).apply({ subscription, invoice: paid }))
       yield* Periods.open
       assert.isAbove((yield* periods) ?? 0, 1)

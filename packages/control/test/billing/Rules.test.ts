@@ -3,11 +3,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { decide as decideCheckout } from "../../src/billing/Checkout.ts"
 import type { Order } from "../../src/billing/Orders.ts"
 import { decide as decidePayment } from "../../src/billing/Payment.ts"
-import type { CheckoutState, SubscriptionState } from "../../src/billing/Payments.ts"
 import { graceMillis, isProvisional, serviceUntil } from "../../src/billing/ServiceTerm.ts"
 import { routeOf } from "../../src/billing/StripeEvents.ts"
 import { paidUntil } from "../../src/billing/SubscriptionSync.ts"
 import { decide as decideRelay } from "../../src/provision/Relay.ts"
+import { checkoutState, invoiceState, subscriptionState } from "./Facts.ts"
+import type { CheckoutState } from "../../src/billing/Payments.ts"
 
 const order = (over: Partial<Order> = {}): Order => ({
   id: OrderId.make("ord_1"),
@@ -29,26 +30,9 @@ const order = (over: Partial<Order> = {}): Order => ({
   ...over,
 })
 
-const checkout = (over: Partial<CheckoutState> = {}): CheckoutState => ({
-  id: "cs_1",
-  url: null,
-  status: "complete",
-  paid: true,
-  orderId: "ord_1",
-  stripeCustomerId: "cus_1",
-  subscriptionId: "sub_1",
-  ...over,
-})
+const checkout = checkoutState
 
-const subscription: SubscriptionState = {
-  id: "sub_1",
-  orderId: "ord_1",
-  status: "active",
-  anchor: 0,
-  periodStart: 0,
-  periodEnd: 100,
-  cancelAt: null,
-}
+const subscription = subscriptionState()
 
 describe("what a checkout means for its order", () => {
   const tagOf = (one: Order | undefined, other: OrderId | undefined, state: CheckoutState) =>
@@ -121,10 +105,10 @@ describe("the end of service", () => {
   })
 
   it("moves with paid invoices alone, and never back", () => {
-    const invoice = { id: "in_1", subscriptionId: "sub_1", paid: true, periodEnd: 2_000 }
+    const invoice = invoiceState({ periodEnd: 2_000 })
     assert.strictEqual(paidUntil(1_000, invoice), 2_000)
     assert.strictEqual(paidUntil(3_000, invoice), 3_000)
-    assert.strictEqual(paidUntil(1_000, { ...invoice, paid: false }), 1_000)
+    assert.strictEqual(paidUntil(1_000, { ...invoice, status: "open" }), 1_000)
     assert.strictEqual(paidUntil(1_000, undefined), 1_000)
   })
 

@@ -1,6 +1,7 @@
 /** After payment: what happens to the agent, told as it happens, up to "Your agent is live!". */
 import type { CustomerEvent } from "../../api/Events.ts"
 import { alertWords, dayOf, meaning } from "../../notify/AlertWords.ts"
+import { billingWords } from "../../notify/BillingWords.ts"
 import { liveWords } from "../../notify/LiveWords.ts"
 import { sizeWords } from "../../notify/SizeWords.ts"
 import { choices, type Outcome, type Reply, type State } from "./State.ts"
@@ -71,6 +72,17 @@ export const told = (before: State, event: CustomerEvent): Outcome => {
       return become({}, say("Your agent and its data are deleted."))
     case "usage.alert":
       return become({}, say(`${alertWords(event.percent)} ${meaning(event.percent, event.resetsAt)}`))
+    case "usage.capped":
+    case "payment.received":
+    case "payment.failed":
+    case "payment.refunded":
+    case "payment.disputed":
+    case "service.ended":
+    case "service.resumed":
+    case "deletion.near":
+    case "plan.changed":
+    case "plan.canceled":
+      return become({}, say(billingWords(event)))
   }
 }
 

@@ -91,6 +91,17 @@ const apply = (journey: Journey, event: CustomerEvent | UnknownEvent): Journey =
     case "usage.alert":
       return { ...journey, alert: event }
     case "unknown":
+    // Told by the billing page, which asks anew when they come.
+    case "usage.capped":
+    case "payment.received":
+    case "payment.failed":
+    case "payment.refunded":
+    case "payment.disputed":
+    case "service.ended":
+    case "service.resumed":
+    case "deletion.near":
+    case "plan.changed":
+    case "plan.canceled":
       return journey
   }
 }
