@@ -5,6 +5,8 @@
 import * as Limits from "@berth/domain/Allowance/Limit"
 import { AllowanceSource } from "@berth/domain/AllowanceSource"
 import type { CustomerId } from "@berth/domain/Ids"
+import { type SoldTierId, type TierId, tiers } from "@berth/domain/Tiers"
+import { Work } from "@berth/domain/Work"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { SqlClient } from "effect/sql/SqlClient"
@@ -46,4 +48,24 @@ export const addPeriod = Effect.fn("Balances.addPeriod")(function* (customerId: 
   yield* sql`
     INSERT INTO allowance_periods (customer_id, number, starts_at, ends_at, plan, provisional)
     VALUES (${customerId}, ${opened.period}, ${opened.startsAt}, ${opened.endsAt}, ${opened.plan}, ${provisional})`
+  yield* compareWithInvoices(customerId, opened)
+})
+
+/** A period may open with another plan than its invoice, known before, is for: billing then looks at the customer again. */
+const compareWithInvoices = Effect.fn("Balances.compareWithInvoices")(function* (
+  customerId: CustomerId,
+  { period, startsAt, endsAt, plan }: Limits.Opened,
+) {
+  const sql = yield* SqlClient
+  const work = yield* Work
+  const middle = Math.floor((startsAt + endsAt) / 2)
+  const known = yield* sql<{ readonly tier: SoldTierId | null; readonly running: TierId }>`
+    SELECT i.tier, a.tier AS running FROM invoices i JOIN allowances a ON a.customer_id = i.account_id
+    WHERE i.account_id = ${customerId} AND i.period_start <= ${middle} AND i.period_end > ${middle}`
+  const isOther = known.some(
+    ({ tier, running }) => tier !== null && (tier !== running || tiers[tier].monthlyTokens !== plan),
+  )
+  if (!isOther) return
+  const id = `stripe:project:${customerId}:${period}`
+  yield* work.offer({ id, queue: "stripe", lane: customerId, payload: { _tag: "project", customerId } })
 })

@@ -40,7 +40,6 @@ import * as Periods from "./Periods.ts"
 import { Purchase } from "./Purchase.ts"
 import { record } from "./Recorder.ts"
 import * as StripeEvents from "./StripeEvents.ts"
-import { SubscriptionSync } from "./SubscriptionSync.ts"
 import * as SwitchSync from "./SwitchSync.ts"
 import * as Worker from "../Worker.ts"
 
@@ -114,11 +113,7 @@ export const layer = (
   | Mailer
   | ExportStore
   | ExportLinks
-> =>
-  workers.pipe(
-    Layer.provide(Layer.mergeAll(SubscriptionSync.layer, Exports.layer, Mails.Mails.layer(options))),
-    Layer.provide(purchases),
-  )
+> => workers.pipe(Layer.provide(Layer.mergeAll(Exports.layer, Mails.Mails.layer(options))), Layer.provide(purchases))
 
 /** Billing can work while Postgres answers; Redis and Stripe may be away, their work waits. */
 export const ready: Effect.Effect<boolean, never, SqlClient> = Effect.gen(function* () {

@@ -1,6 +1,6 @@
 /**
  * What a checkout means for its order. Pure. Invariant: an order is paid once, and an account has one paid order; money that
- * comes beside it is never silently kept, it is reported as excess for a refund.
+ * comes beside it is never silently kept, it is refunded.
  */
 import type { OrderId } from "@berth/domain/Ids"
 import type { Order } from "./Orders.ts"
@@ -16,7 +16,7 @@ export type PaymentDecision =
   | { readonly _tag: "Ignore"; readonly reason: "unpaid" | "unknownOrder" }
   /** This very payment is booked already. */
   | { readonly _tag: "Repeat" }
-  /** A second payment for what is paid: to be refunded by ops. */
+  /** A second payment for what is paid: it is refunded. */
   | { readonly _tag: "Excess"; readonly subscriptionId: string }
   | { readonly _tag: "Pay"; readonly subscription: SubscriptionState; readonly stripeCustomerId: string | null }
 

@@ -8,9 +8,11 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { SqlClient } from "effect/sql/SqlClient"
+import { Allowances } from "./Allowances.ts"
 import * as Balances from "./Balances.ts"
 
-const openDue = Effect.fn("Periods.openDue")(function* (customerId: CustomerId, now: number) {
+/** One customer's. Joins the caller's transaction; how many were opened. */
+export const openDue = Effect.fn("Periods.openDue")(function* (customerId: CustomerId, now: number) {
   const sql = yield* SqlClient
   yield* Balances.lock([customerId])
   const limit = yield* Balances.load(customerId)
@@ -22,7 +24,10 @@ const openDue = Effect.fn("Periods.openDue")(function* (customerId: CustomerId, 
       VALUES (${`period:${customerId}:${period.period}`}, ${customerId}, 'grant', ${period.period}, ${period.plan}, ${now})`
     yield* Balances.addPeriod(customerId, period)
   }
-  if (opened.length > 0) yield* Balances.save(customerId, after)
+  if (opened.length === 0) return 0
+  yield* Balances.save(customerId, after)
+  // The proxies' store may have opened them by itself, with another plan than ours.
+  yield* (yield* Allowances).tokensChanged(customerId)
   return opened.length
 })
 

@@ -3,6 +3,7 @@
  * comes first books the payment and starts the agent in one transaction; the other finds the same job.
  */
 import type { CustomerId, OrderId } from "@berth/domain/Ids"
+import { Work } from "@berth/domain/Work"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -42,119 +43,135 @@ export class Purchase extends Context.Service<
     ): Effect.Effect<string, OrderUnknown | OrderUnpaid | SecretMissing | PaymentsUnavailable | SqlError>
   }
 >()("@berth/control/Purchase") {
-  static readonly layer: Layer.Layer<Purchase, never, SqlClient | Orders | Payments | Agents | CustomerEvents | Audit> =
-    Layer.effect(
-      Purchase,
-      Effect.gen(function* () {
-        const sql = yield* SqlClient
-        const orders = yield* Orders
-        const payments = yield* Payments
-        const agents = yield* Agents
-        const events = yield* CustomerEvents
-        const audit = yield* Audit
+  static readonly layer: Layer.Layer<
+    Purchase,
+    never,
+    SqlClient | Orders | Payments | Agents | CustomerEvents | Audit | Work
+  > = Layer.effect(
+    Purchase,
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const orders = yield* Orders
+      const payments = yield* Payments
+      const agents = yield* Agents
+      const events = yield* CustomerEvents
+      const audit = yield* Audit
+      const work = yield* Work
 
-        const gather = Effect.fn("Purchase.gather")(function* (checkoutId: string) {
-          const checkout = yield* payments.checkout(checkoutId)
-          const subscription =
-            checkout.subscriptionId === null ? undefined : yield* payments.subscription(checkout.subscriptionId)
-          return { checkout, subscription }
-        })
+      const gather = Effect.fn("Purchase.gather")(function* (checkoutId: string) {
+        const checkout = yield* payments.checkout(checkoutId)
+        const subscription =
+          checkout.subscriptionId === null ? undefined : yield* payments.subscription(checkout.subscriptionId)
+        return { checkout, subscription }
+      })
 
-        /** The order, with its account's row held: the first lock of every transaction about a customer. */
-        const hold = Effect.fn("Purchase.hold")(function* (orderId: string) {
-          const found = yield* orders.find(orderId)
-          if (Option.isNone(found)) return undefined
-          yield* sql`SELECT 1 FROM accounts WHERE id = ${found.value.accountId} FOR UPDATE`
-          return Option.getOrUndefined(yield* orders.find(orderId))
-        })
+      /** The order, with its account's row held: the first lock of every transaction about a customer. */
+      const hold = Effect.fn("Purchase.hold")(function* (orderId: string) {
+        const found = yield* orders.find(orderId)
+        if (Option.isNone(found)) return undefined
+        yield* sql`SELECT 1 FROM accounts WHERE id = ${found.value.accountId} FOR UPDATE`
+        return Option.getOrUndefined(yield* orders.find(orderId))
+      })
 
-        const markPaid = Effect.fn("Purchase.markPaid")(function* (
-          order: Order,
-          { subscription, stripeCustomerId }: PaymentDecision & { readonly _tag: "Pay" },
-          checkoutId: string,
-        ) {
-          const now = yield* Clock.currentTimeMillis
-          yield* sql`
+      const markPaid = Effect.fn("Purchase.markPaid")(function* (
+        order: Order,
+        { subscription, stripeCustomerId }: PaymentDecision & { readonly _tag: "Pay" },
+        checkoutId: string,
+      ) {
+        const now = yield* Clock.currentTimeMillis
+        yield* sql`
             UPDATE orders SET status = 'canceled'
             WHERE account_id = ${order.accountId} AND status = 'open' AND id <> ${order.id}`
-          yield* sql`
+        yield* sql`
             UPDATE orders SET status = 'paid', paid_at = ${now}, subscription_id = ${subscription.id},
               checkout_id = ${checkoutId} WHERE id = ${order.id}`
-          yield* sql`
+        yield* sql`
             UPDATE accounts SET stripe_customer_id = ${stripeCustomerId}, email = coalesce(email, ${order.email})
             WHERE id = ${order.accountId}`
-          yield* sql`INSERT INTO subscriptions ${sql.insert({
-            id: subscription.id,
-            account_id: order.accountId,
-            order_id: order.id,
-            tier: order.tier,
-            status: subscription.status,
-            anchor: subscription.anchor,
-            period_start: subscription.periodStart,
-            period_end: subscription.periodEnd,
-            paid_until: subscription.periodEnd,
-            cancel_at: subscription.cancelAt,
-            updated_at: now,
-          })}`
-          yield* events.append(order.accountId, `paid:${order.id}`, { _tag: "paid", orderId: order.id })
+        yield* sql`INSERT INTO subscriptions ${sql.insert({
+          id: subscription.id,
+          account_id: order.accountId,
+          order_id: order.id,
+          tier: order.tier,
+          status: subscription.status,
+          anchor: subscription.anchor,
+          period_start: subscription.periodStart,
+          period_end: subscription.periodEnd,
+          paid_until: subscription.periodEnd,
+          cancel_at: subscription.cancelAt,
+          updated_at: now,
+        })}`
+        // What was learnt of it before it was booked had no account: it is looked at once this is committed.
+        yield* work.offer({
+          id: `stripe:sync:${subscription.id}:booked`,
+          queue: "stripe",
+          lane: stripeCustomerId ?? subscription.id,
+          payload: { _tag: "sync", subscriptionId: subscription.id },
         })
+        yield* events.append(order.accountId, `paid:${order.id}`, { _tag: "paid", orderId: order.id })
+      })
 
-        const book = Effect.fn("Purchase.book")(function* (facts: PaymentFacts) {
-          const { checkout } = facts
-          const order = checkout.orderId === null ? undefined : yield* hold(checkout.orderId)
-          const [other] = yield* sql<{ readonly id: OrderId }>`
+      const book = Effect.fn("Purchase.book")(function* (facts: PaymentFacts) {
+        const { checkout } = facts
+        const order = checkout.orderId === null ? undefined : yield* hold(checkout.orderId)
+        const [other] = yield* sql<{ readonly id: OrderId }>`
             SELECT id FROM orders WHERE account_id = ${order?.accountId ?? ""} AND status = 'paid'
               AND id <> ${order?.id ?? ""}`
-          const decision = decide(order, other?.id, facts)
-          if (decision._tag === "Pay" && order !== undefined) yield* markPaid(order, decision, checkout.id)
-          if (decision._tag === "Excess") {
-            yield* Effect.logError("A second payment needs a refund", { orderId: order?.id, checkoutId: checkout.id })
-            yield* audit.write("stripe", "payment.excess", order?.accountId ?? "", {
-              checkoutId: checkout.id,
-              subscriptionId: decision.subscriptionId,
-            })
-          }
-          return decision
-        })
+        const decision = decide(order, other?.id, facts)
+        if (decision._tag === "Pay" && order !== undefined) yield* markPaid(order, decision, checkout.id)
+        if (decision._tag === "Excess") {
+          yield* Effect.logWarning("A second payment is refunded", { orderId: order?.id, checkoutId: checkout.id })
+          yield* work.offer({
+            id: `stripe:excess:${decision.subscriptionId}`,
+            queue: "stripe",
+            lane: decision.subscriptionId,
+            payload: { _tag: "excess", customerId: order?.accountId, subscriptionId: decision.subscriptionId },
+          })
+          yield* audit.write("stripe", "payment.excess", order?.accountId ?? "", {
+            checkoutId: checkout.id,
+            subscriptionId: decision.subscriptionId,
+          })
+        }
+        return decision
+      })
 
-        const start = Effect.fn("Purchase.start")(function* (order: Order) {
-          return yield* agents.start(order).pipe(
-            Effect.map(Result.succeed),
-            Effect.catchTag("SecretMissing", (missing) => Effect.succeed(Result.fail(missing))),
-          )
-        })
+      const start = Effect.fn("Purchase.start")(function* (order: Order) {
+        return yield* agents.start(order).pipe(
+          Effect.map(Result.succeed),
+          Effect.catchTag("SecretMissing", (missing) => Effect.succeed(Result.fail(missing))),
+        )
+      })
 
-        const settle = Effect.fn("Purchase.settle")(function* (facts: PaymentFacts) {
-          const decision = yield* book(facts)
-          const order = facts.checkout.orderId === null ? undefined : yield* hold(facts.checkout.orderId)
-          const started = decision._tag === "Pay" || decision._tag === "Repeat"
-          return {
-            decision,
-            customerId: order?.accountId,
-            job: order !== undefined && started ? yield* start(order) : undefined,
-          }
-        })
+      const settle = Effect.fn("Purchase.settle")(function* (facts: PaymentFacts) {
+        const decision = yield* book(facts)
+        const order = facts.checkout.orderId === null ? undefined : yield* hold(facts.checkout.orderId)
+        const started = decision._tag === "Pay" || decision._tag === "Repeat"
+        return {
+          decision,
+          customerId: order?.accountId,
+          job: order !== undefined && started ? yield* start(order) : undefined,
+        }
+      })
 
-        const startPaid = Effect.fn("Purchase.startPaid")(function* (orderId: string) {
-          const order = yield* hold(orderId)
-          return order?.status === "paid" ? yield* start(order) : undefined
-        })
+      const startPaid = Effect.fn("Purchase.startPaid")(function* (orderId: string) {
+        const order = yield* hold(orderId)
+        return order?.status === "paid" ? yield* start(order) : undefined
+      })
 
-        const provision = Effect.fn("Purchase.provision")(function* (orderId: string) {
-          const order = Option.getOrUndefined(yield* orders.find(orderId))
-          if (order === undefined) return yield* new OrderUnknown({ orderId })
-          if (order.jobId !== null) return order.jobId
-          const facts =
-            order.status === "paid" || order.checkoutId === null ? undefined : yield* gather(order.checkoutId)
-          const job =
-            facts === undefined
-              ? yield* sql.withTransaction(startPaid(orderId))
-              : (yield* sql.withTransaction(settle(facts))).job
-          yield* events.announce(order.accountId)
-          return job === undefined ? yield* new OrderUnpaid({ orderId }) : yield* Effect.fromResult(job)
-        })
+      const provision = Effect.fn("Purchase.provision")(function* (orderId: string) {
+        const order = Option.getOrUndefined(yield* orders.find(orderId))
+        if (order === undefined) return yield* new OrderUnknown({ orderId })
+        if (order.jobId !== null) return order.jobId
+        const facts = order.status === "paid" || order.checkoutId === null ? undefined : yield* gather(order.checkoutId)
+        const job =
+          facts === undefined
+            ? yield* sql.withTransaction(startPaid(orderId))
+            : (yield* sql.withTransaction(settle(facts))).job
+        yield* events.announce(order.accountId)
+        return job === undefined ? yield* new OrderUnpaid({ orderId }) : yield* Effect.fromResult(job)
+      })
 
-        return Purchase.of({ gather, settle, provision })
-      }),
-    )
+      return Purchase.of({ gather, settle, provision })
+    }),
+  )
 }

@@ -7,6 +7,7 @@ import type { CustomerId, OrderId } from "@berth/domain/Ids"
 import { Desired } from "@berth/domain/Jobs"
 import * as ProxyToken from "@berth/domain/ProxyToken"
 import { tiers } from "@berth/domain/Tiers"
+import { Work } from "@berth/domain/Work"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as SecureRandom from "effect/crypto/SecureRandom"
@@ -50,7 +51,7 @@ export class Agents extends Context.Service<
   static readonly layer: Layer.Layer<
     Agents,
     never,
-    SqlClient | SecureRandom.SecureRandom | AgentSecrets | Allowances | JobOutbox | Audit
+    SqlClient | SecureRandom.SecureRandom | AgentSecrets | Allowances | JobOutbox | Audit | Work
   > = Layer.effect(
     Agents,
     Effect.gen(function* () {
@@ -62,6 +63,7 @@ export class Agents extends Context.Service<
       const allowances = yield* Allowances
       const jobs = yield* JobOutbox
       const audit = yield* Audit
+      const work = yield* Work
 
       /** The version of a new token, which is live at once. */
       const mintProxyToken = Effect.fn("Agents.mintProxyToken")(
@@ -109,6 +111,13 @@ export class Agents extends Context.Service<
           },
           { startsAt, endsAt, provisional: isProvisional(endsAt, subscription) },
         )
+        // Whatever Stripe has told of the subscription until now had no allowance to move.
+        yield* work.offer({
+          id: `stripe:project:${order.accountId}:started`,
+          queue: "stripe",
+          lane: order.accountId,
+          payload: { _tag: "project", customerId: order.accountId },
+        })
       })
 
       const start = Effect.fn("Agents.start")(function* (order: Order) {

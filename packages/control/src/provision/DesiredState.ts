@@ -12,9 +12,11 @@ export interface Ordered {
   readonly telegramUserId: string
 }
 
+const modelsOf = (tier: SoldTierId) => tiers[tier].models as readonly [ModelId, ...Array<ModelId>]
+
 export const desiredOf = (order: Ordered, secrets: Desired["secrets"]): Desired => ({
   tier: order.tier,
-  models: tiers[order.tier].models as readonly [ModelId, ...Array<ModelId>],
+  models: modelsOf(order.tier),
   imageChannel: "stable",
   telegram: { botUsername: order.botUsername, allowedUserIds: [order.telegramUserId] },
   suspended: [],
@@ -28,6 +30,8 @@ export type Change =
   | { readonly _tag: "Deprovision" }
   /** Of an agent that is leaving: its data goes although it was not exported. */
   | { readonly _tag: "WaiveExport" }
+  /** It is of another tier from now on: other resources and models. */
+  | { readonly _tag: "Tier"; readonly tier: SoldTierId }
   /** Its bot has a new token at Telegram, sealed as this version. */
   | { readonly _tag: "NewBotToken"; readonly version: number }
   /** It pays by another token from now on, sealed as this version. */
@@ -68,6 +72,10 @@ export const decide = (
       }
     case "WaiveExport":
       return undefined
+    case "Tier":
+      return desired.tier === change.tier
+        ? undefined
+        : { desired: { ...desired, tier: change.tier, models: modelsOf(change.tier) }, generation, reason: "update" }
     case "NewBotToken":
       return withSecret(agent, "botToken", change.version)
     case "NewProxyToken":

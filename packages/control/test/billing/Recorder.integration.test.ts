@@ -12,7 +12,8 @@ import { rebuild } from "@berth/domain/Allowance/Rebuild"
 import * as AllowanceSync from "../../src/billing/AllowanceSync.ts"
 import * as Periods from "../../src/billing/Periods.ts"
 import { commit, gather, record } from "../../src/billing/Recorder.ts"
-import { SubscriptionSync } from "../../src/billing/SubscriptionSync.ts"
+import * as Mirror from "../../src/billing/Mirror.ts"
+import { project } from "../../src/billing/Projection.ts"
 import { Payments } from "../../src/billing/Payments.ts"
 import { invoiceState } from "./Facts.ts"
 import { streamOf, usage } from "./Stream.ts"
@@ -189,8 +190,14 @@ layer(world, { timeout: "60 seconds", excludeTestServices: true })("the recorder
       yield* Periods.open
       assert.strictEqual(yield* periods, 1)
       const subscription = yield* (yield* Payments).subscription(subscriptionId)
+      const first = invoiceState({ subscriptionId, reason: "create", periodEnd: subscription.periodEnd })
       const paid = invoiceState({ id: "in_late", subscriptionId, periodEnd: until + 60 * 86_400_000 })
-      yield* sql.withTransaction((yield* SubscriptionSync).apply({ subscription, invoice: paid }))
+      yield* sql.withTransaction(
+        Effect.andThen(
+          Mirror.put(accountId, { subscription, invoices: [first, paid], payments: [] }),
+          project(accountId),
+        ),
+      )
       yield* Periods.open
       assert.isAbove((yield* periods) ?? 0, 1)
     }),

@@ -5,9 +5,8 @@ import type { Order } from "../../src/billing/Orders.ts"
 import { decide as decidePayment } from "../../src/billing/Payment.ts"
 import { graceMillis, isProvisional, serviceUntil } from "../../src/billing/ServiceTerm.ts"
 import { routeOf } from "../../src/billing/StripeEvents.ts"
-import { paidUntil } from "../../src/billing/SubscriptionSync.ts"
 import { decide as decideRelay } from "../../src/provision/Relay.ts"
-import { checkoutState, invoiceState, subscriptionState } from "./Facts.ts"
+import { checkoutState, subscriptionState } from "./Facts.ts"
 import type { CheckoutState } from "../../src/billing/Payments.ts"
 
 const order = (over: Partial<Order> = {}): Order => ({
@@ -102,14 +101,6 @@ describe("the end of service", () => {
   it("gives no more than that grace to who cancels for a day far off and stops paying", () => {
     const later = 1_000 + 300 * 86_400_000
     assert.strictEqual(serviceUntil({ paidUntil: 1_000, cancelAt: later }), 1_000 + graceMillis)
-  })
-
-  it("moves with paid invoices alone, and never back", () => {
-    const invoice = invoiceState({ periodEnd: 2_000 })
-    assert.strictEqual(paidUntil(1_000, invoice), 2_000)
-    assert.strictEqual(paidUntil(3_000, invoice), 3_000)
-    assert.strictEqual(paidUntil(1_000, { ...invoice, status: "open" }), 1_000)
-    assert.strictEqual(paidUntil(1_000, undefined), 1_000)
   })
 
   it("tells a period that is not paid for yet", () => {

@@ -31,7 +31,6 @@ import { Checkout } from "../../src/billing/Checkout.ts"
 import { Orders } from "../../src/billing/Orders.ts"
 import * as StripeEvents from "../../src/billing/StripeEvents.ts"
 import * as StripeWebhook from "../../src/billing/StripeWebhook.ts"
-import { SubscriptionSync } from "../../src/billing/SubscriptionSync.ts"
 import * as Worker from "../../src/Worker.ts"
 import { Mailbox } from "../../src/embedded/Mailbox.ts"
 import { StripeDouble } from "../../src/embedded/StripeDouble.ts"
@@ -95,13 +94,7 @@ const base = Layer.mergeAll(AllowanceSourcePostgres.layer, Work.layer).pipe(Laye
 
 /** With a clock and a logger of one's own, and Stripe's webhooks going to some path. */
 export const worldAt = <A>(surroundings: Layer.Layer<A>, webhookPath = "/webhooks/stripe") =>
-  Layer.mergeAll(
-    Checkout.layer,
-    SubscriptionSync.layer,
-    Exports.layer,
-    Mails.layer({ publicUrl: "http://berth.test" }),
-    routes,
-  ).pipe(
+  Layer.mergeAll(Checkout.layer, Exports.layer, Mails.layer({ publicUrl: "http://berth.test" }), routes).pipe(
     Layer.provideMerge(Billing.purchases),
     Layer.provideMerge(stripe(webhookPath)),
     Layer.provideMerge(server),

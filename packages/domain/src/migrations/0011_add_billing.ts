@@ -32,6 +32,9 @@ export default Effect.gen(function* () {
       next_attempt_at bigint,
       page_url text,
       payment_id text,
+      -- Of an upgrade: the tokens that it added, and where; null until then.
+      granted bigint,
+      granted_pool text CHECK (granted_pool IN ('plan', 'packs')),
       created_at bigint NOT NULL
     )`
   yield* sql`CREATE INDEX invoices_by_account ON invoices (account_id, period_end)`
@@ -51,6 +54,7 @@ export default Effect.gen(function* () {
       paid_at bigint
     )`
   yield* sql`CREATE INDEX packs_by_account ON packs (account_id)`
+  yield* sql`CREATE INDEX packs_by_checkout ON packs (checkout_id)`
   yield* sql`
     CREATE TABLE payments (
       id text PRIMARY KEY,
