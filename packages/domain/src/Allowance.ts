@@ -83,6 +83,7 @@ export type AllowanceSnapshot = typeof AllowanceSnapshot.Type
  * `terms.plan` is the grant of `period`, the newest that billing knew: if the store has opened a later one since, it counts
  * for the closed one, and the later one keeps the grant it opened with (the recorder books it from its `period` event, and
  * billing answers with a further change if it wants another); if the store is behind, it first opens every period up to it.
+ * An anchor that is moved into the running period ends it there.
  */
 export const AllowanceChange = Schema.Struct({
   customerId: CustomerId,

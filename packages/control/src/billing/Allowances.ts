@@ -85,6 +85,14 @@ export class Allowances extends Context.Service<
             AND number = (SELECT max(number) FROM allowance_periods WHERE customer_id = ${customerId})`
       })
 
+      /** As the proxies' store does with the same change (Allowance/Change.ts): a moved anchor ends the running period. */
+      const endAtAnchor = Effect.fn("Allowances.endAtAnchor")(function* (customerId: CustomerId, anchor: number) {
+        yield* sql`
+          UPDATE allowance_periods SET ends_at = ${anchor}
+          WHERE customer_id = ${customerId} AND ends_at > ${anchor}
+            AND number = (SELECT max(number) FROM allowance_periods WHERE customer_id = ${customerId})`
+      })
+
       const standingOf = Effect.fn("Allowances.standingOf")(function* (customerId: CustomerId) {
         const rows = yield* sql<Standing>`
           SELECT tier, plan, next_plan AS "nextPlan", packs, anchor, service_until AS "serviceUntil", paused, blocked,
@@ -115,6 +123,7 @@ export class Allowances extends Context.Service<
           const next = { ...standing, ...change }
           const differs = (Object.keys(next) as Array<keyof Standing>).some((key) => next[key] !== standing[key])
           if (!differs) return
+          if (next.anchor > standing.anchor) yield* endAtAnchor(customerId, next.anchor)
           yield* write(customerId, next)
           yield* offer(customerId, next.packs - standing.packs)
         }),

@@ -156,12 +156,17 @@ export const apply = allowance(
 ${writeTokens}
 local id, rev, known = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local key = limitKey(id)
-local h = redis.call('HMGET', key, 'rev', 'period', 'periodEnd', 'plan', 'packs', 'used', 'tokens')
+local h = redis.call('HMGET', key, 'rev', 'period', 'periodEnd', 'plan', 'packs', 'used', 'tokens', 'anchor')
 if not h[1] then return 'absent' end
 if rev <= tonumber(h[1]) then return 'skipped' end
 if rev ~= h[1] + 1 then return 'gap' end
 local l = {period = tonumber(h[2]), periodEnd = tonumber(h[3]), plan = tonumber(h[4]), packs = tonumber(h[5]),
   used = tonumber(h[6]), nextPlan = tonumber(ARGV[7]), anchor = tonumber(ARGV[8])}
+-- Who comes back begins another month: an anchor that is moved into the running period ends it there.
+if l.period <= known and l.anchor > tonumber(h[8]) and l.anchor < l.periodEnd then
+  l.periodEnd = l.anchor
+  redis.call('HSET', key, 'periodEnd', ARGV[8])
+end
 while l.period < known do rollOver(key, id, l) end
 if l.period == known then
   l.plan = ARGV[6]

@@ -182,6 +182,33 @@ export const allowanceChangesContract = (name: string, layer: Backend) =>
     )
 
     test(
+      "ends the running period where the anchor is moved into it, and begins another month there",
+      { used: 1_200, packs: 300 },
+      Effect.gen(function* () {
+        const allowance = yield* Allowance
+        const back = start + day
+        yield* TestClock.setTime(back)
+        yield* allowance.apply(change({ terms: terms({ anchor: back, nextPlan: 3_000 }) }))
+        yield* hold("a")
+        assert.deepInclude(yield* view, { period: 1, periodEnd: monthsAfter(back, 1), packs: 100, limit: 3_100 })
+        yield* allowance.apply(change({ rev: 3, period: 1, terms: terms({ anchor: back, plan: 3_000 }) }))
+        assert.deepInclude(yield* view, { period: 1, periodEnd: monthsAfter(back, 1), limit: 3_100 })
+      }),
+    )
+
+    test(
+      "ends no period that it opened by itself where an older one's anchor is moved to",
+      {},
+      Effect.gen(function* () {
+        const allowance = yield* Allowance
+        yield* TestClock.setTime(firstEnd)
+        yield* hold("a")
+        yield* allowance.apply(change({ period: 0, terms: terms({ anchor: firstEnd - day }) }))
+        assert.deepInclude(yield* view, { period: 1, periodEnd: monthsAfter(anchor, 2) })
+      }),
+    )
+
+    test(
       "shows what the next admission will find, a period that is due included",
       { used: 700 },
       Effect.gen(function* () {
