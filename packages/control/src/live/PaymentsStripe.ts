@@ -1,16 +1,21 @@
 /**
  * Payments over Stripe's own client. Every write carries an idempotency key or is one that may be repeated; the client itself
- * never retries, callers do. Prices are found by lookup key, so no id of an account stands in the code.
+ * never retries, callers do. Prices are found by lookup key, so no id of an account stands in the code. Subscriptions have
+ * this API version's default billing mode, flexible: what a change credits is what was billed for the period, not what the
+ * price is by then, so an upgrade after a downgrade charges only what is not paid yet.
  */
 import type { SoldTierId } from "@berth/domain/Tiers"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
 import { Stripe } from "stripe"
-import { Payments, PaymentsUnavailable, WebhookRefused } from "../billing/Payments.ts"
+import { PaymentEvent, Payments, PaymentsUnavailable, WebhookRefused } from "../billing/Payments.ts"
 import {
   checkoutOf,
+  dueNowOf,
   eventOf,
   invoiceOf,
   lookupKeyOf,
@@ -202,7 +207,7 @@ export const make = (options: Options): Payments["Service"] => {
           subscription_details: { items, proration_behavior: "always_invoice", proration_date: since },
         }),
       )
-      return preview.amount_due
+      return dueNowOf(preview)
     }),
 
     invoice: Effect.fn("Payments.invoice")(function* (id) {
@@ -218,15 +223,19 @@ export const make = (options: Options): Payments["Service"] => {
     }),
 
     voidInvoice: Effect.fn("Payments.voidInvoice")(function* (id) {
-      const { status } = yield* call("invoices.retrieve", () => stripe.invoices.retrieve(id))
-      if (status === "draft") yield* call("invoices.del", () => stripe.invoices.del(id))
+      const found = yield* call("invoices.retrieve", () => stripe.invoices.retrieve(id))
+      // A subscription's draft can't be deleted, and only what is finalized can be void; so it is, without a charge.
+      const { status } =
+        found.status === "draft"
+          ? yield* call("invoices.finalizeInvoice", () => stripe.invoices.finalizeInvoice(id, { auto_advance: false }))
+          : found
       if (status === "open" || status === "uncollectible")
         yield* call("invoices.voidInvoice", () => stripe.invoices.voidInvoice(id))
     }),
 
     payment: Effect.fn("Payments.payment")(function* (id) {
       const payment = yield* call("paymentIntents.retrieve", () =>
-        stripe.paymentIntents.retrieve(id, { expand: ["latest_charge"] }),
+        stripe.paymentIntents.retrieve(id, { expand: ["latest_charge.refunds"] }),
       )
       const { data: disputes } = yield* call("disputes.list", () =>
         stripe.disputes.list({ payment_intent: id, limit: pageSize }),
@@ -282,13 +291,22 @@ export const make = (options: Options): Payments["Service"] => {
             stripe.webhooks.constructEvent(body, signature, Redacted.value(secret), toleranceSeconds, undefined, now),
           catch: refusalOf,
         })
-      const event = yield* Effect.firstSuccessOf(options.webhookSecrets.map(read))
-      if (typeof event?.id !== "string" || typeof event.type !== "string" || event.data?.object === undefined)
-        return yield* new WebhookRefused({ reason: "malformed" })
-      return eventOf(event)
+      const [event, refusals] = yield* Effect.map(
+        Effect.forEach(options.webhookSecrets, (secret) => Effect.result(read(secret))),
+        (results) => [results.find(Result.isSuccess)?.success, results.filter(Result.isFailure)] as const,
+      )
+      // The secret that fits says more than those that don't.
+      if (refusals.length === options.webhookSecrets.length)
+        return yield* new WebhookRefused({
+          reason: refusals.find(({ failure }) => failure.reason !== "signature")?.failure.reason ?? "signature",
+        })
+      const told = event?.data?.object === undefined ? undefined : eventOf(event)
+      return isEvent(told) ? told : yield* new WebhookRefused({ reason: "malformed" })
     }),
   })
 }
+
+const isEvent = Schema.is(PaymentEvent)
 
 const refusalOf = (cause: unknown): WebhookRefused => {
   if (!(cause instanceof Stripe.errors.StripeSignatureVerificationError))

@@ -12,6 +12,7 @@ import { make } from "../live/EmbeddedPostgres.ts"
 import { startRedis } from "./RedisServer.ts"
 import { s3Possible } from "./S3Binary.ts"
 import { databases, type TestServers } from "./Servers.ts"
+import { stripeMockPossible } from "./StripeMockBinary.ts"
 import { closeRun, closeRunNow, openRun, postgresFolder, runVariable } from "./TestFolder.ts"
 import { toxiproxyPossible } from "./ToxiproxyBinary.ts"
 
@@ -71,8 +72,8 @@ const begin = (): Running => {
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   // They are built by the first test that asks, which may take minutes; that they can't be had is known now.
-  const builds = Effect.andThen(toxiproxyPossible, s3Possible)
-  const possible = Effect.runSyncExit(project.name === "integration" ? builds : Effect.void)
+  const builds = Effect.all([toxiproxyPossible, s3Possible, stripeMockPossible])
+  const possible = Effect.runSyncExit(project.name === "integration" ? Effect.asVoid(builds) : Effect.void)
   if (Exit.isFailure(possible)) end(possible.cause)
   const running = (shared.berthTestServers ??= begin())
   running.users++

@@ -107,6 +107,28 @@ export const invoiceOf = (
 export const pricesOf = (invoice: Stripe.Invoice): ReadonlyArray<string> =>
   invoice.lines.data.flatMap(({ pricing }) => idOf(pricing?.price_details?.price) ?? [])
 
+/** What a preview of a change says is charged at once: its prorations, should the coming renewal be shown beside them. */
+export const dueNowOf = (preview: Pick<Stripe.Invoice, "amount_due" | "lines">): number => {
+  const lines = preview.lines.data
+  const prorations = lines.filter(({ parent }) => parent?.subscription_item_details?.proration === true)
+  if (prorations.length === 0 || prorations.length === lines.length) return preview.amount_due
+  const total = prorations.reduce((sum, { amount, discount_amounts, taxes }) => {
+    const discount = (discount_amounts ?? []).reduce((all, one) => all + one.amount, 0)
+    const tax = (taxes ?? []).reduce((all, one) => all + (one.tax_behavior === "exclusive" ? one.amount : 0), 0)
+    return sum + amount - discount + tax
+  }, 0)
+  return Math.max(0, total)
+}
+
+/** A refund that failed or was canceled gave nothing back, whatever the charge says of it by then. */
+const refundedOf = (charge: Stripe.Charge): number => {
+  const { refunds } = charge
+  if (refunds === null || refunds === undefined || refunds.has_more) return charge.amount_refunded
+  return refunds.data
+    .filter(({ status }) => status !== "failed" && status !== "canceled")
+    .reduce((sum, { amount }) => sum + amount, 0)
+}
+
 /** A dispute that was won took nothing; an early warning has not taken anything yet. */
 const takes = (status: Stripe.Dispute["status"]): boolean =>
   status !== "won" && status !== "prevented" && !status.startsWith("warning_")
@@ -119,7 +141,7 @@ export const paymentOf = (
   id: payment.id,
   stripeCustomerId: idOf(payment.customer),
   amount: payment.amount_received,
-  refunded: charge?.amount_refunded ?? 0,
+  refunded: charge === undefined ? 0 : refundedOf(charge),
   disputed: disputes.filter(({ status }) => takes(status)).reduce((sum, { amount }) => sum + amount, 0),
 })
 
@@ -133,7 +155,7 @@ export const eventOf = (event: Stripe.Event): PaymentEvent => {
   return {
     id: event.id,
     type: event.type,
-    apiVersion: event.api_version,
+    apiVersion: event.api_version ?? null,
     objectId: object.id ?? "",
     // A customer's own events name it by their object.
     stripeCustomerId: object.object === "customer" ? (object.id ?? null) : idOf(object.customer),
