@@ -1,4 +1,5 @@
 /** Stripe: the real one if `STRIPE_SECRET_KEY` is given, else the double, with its pages, whose webhooks billing hears. */
+import { Refused } from "@berth/domain/Launch"
 import * as LocalFolder from "@berth/domain/live/LocalFolder"
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
@@ -12,14 +13,16 @@ import * as PaymentsStripe from "../live/PaymentsStripe.ts"
 import * as Place from "./Place.ts"
 
 /** One, or two while it is rotated, with a comma between them. */
-const webhookSecrets = Config.Redacted("STRIPE_WEBHOOK_SECRET").pipe(
-  Config.map((secrets) =>
-    Redacted.value(secrets)
-      .split(",")
-      .map((secret) => secret.trim())
-      .filter((secret) => secret !== ""),
-  ),
-)
+const webhookSecrets = Effect.gen(function* () {
+  const given = yield* Config.Redacted("STRIPE_WEBHOOK_SECRET")
+  const secrets = Redacted.value(given)
+    .split(",")
+    .map((secret) => secret.trim())
+    .filter((secret) => secret !== "")
+  if (secrets.length === 0)
+    return yield* new Refused({ message: "STRIPE_WEBHOOK_SECRET holds no secret: give the endpoint's, whsec_…" })
+  return secrets.map((secret) => Redacted.make(secret))
+})
 
 const real = ({ publicUrl }: Place.Place) =>
   Layer.unwrap(
@@ -27,7 +30,7 @@ const real = ({ publicUrl }: Place.Place) =>
       return PaymentsStripe.layer({
         publicUrl: publicUrl.origin,
         secretKey: yield* Config.Redacted("STRIPE_SECRET_KEY"),
-        webhookSecrets: (yield* webhookSecrets).map((secret) => Redacted.make(secret)),
+        webhookSecrets: yield* webhookSecrets,
         automaticTax: yield* Config.Boolean("STRIPE_AUTOMATIC_TAX").pipe(Config.withDefault(false)),
         promotionCodes: yield* Config.Boolean("STRIPE_PROMOTION_CODES").pipe(Config.withDefault(false)),
       })

@@ -9,7 +9,6 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { Stripe } from "stripe"
 import { PaymentEvent, Payments, PaymentsUnavailable, WebhookRefused } from "../billing/Payments.ts"
@@ -285,33 +284,39 @@ export const make = (options: Options): Payments["Service"] => {
 
     verify: Effect.fn("Payments.verify")(function* (body, signature) {
       const now = yield* Clock.currentTimeMillis
-      const read = (secret: Redacted.Redacted<string>) =>
-        Effect.try({
-          try: () =>
-            stripe.webhooks.constructEvent(body, signature, Redacted.value(secret), toleranceSeconds, undefined, now),
-          catch: refusalOf,
-        })
-      const [event, refusals] = yield* Effect.map(
-        Effect.forEach(options.webhookSecrets, (secret) => Effect.result(read(secret))),
-        (results) => [results.find(Result.isSuccess)?.success, results.filter(Result.isFailure)] as const,
-      )
+      const outcomes = options.webhookSecrets.map((secret) => signedBy(stripe, secret, body, signature, now))
       // The secret that fits says more than those that don't.
-      if (refusals.length === options.webhookSecrets.length)
-        return yield* new WebhookRefused({
-          reason: refusals.find(({ failure }) => failure.reason !== "signature")?.failure.reason ?? "signature",
-        })
-      const told = event?.data?.object === undefined ? undefined : eventOf(event)
+      if (!outcomes.includes("signed"))
+        return yield* new WebhookRefused({ reason: outcomes.includes("stale") ? "stale" : "signature" })
+      const event = yield* Effect.try({
+        try: (): Partial<Stripe.Event> | null => JSON.parse(new TextDecoder().decode(body)),
+        catch: () => new WebhookRefused({ reason: "malformed" }),
+      })
+      const told = event?.data?.object === undefined ? undefined : eventOf(event as Stripe.Event)
       return isEvent(told) ? told : yield* new WebhookRefused({ reason: "malformed" })
     }),
   })
 }
 
-const isEvent = Schema.is(PaymentEvent)
-
-const refusalOf = (cause: unknown): WebhookRefused => {
-  if (!(cause instanceof Stripe.errors.StripeSignatureVerificationError))
-    return new WebhookRefused({ reason: "malformed" })
-  return new WebhookRefused({ reason: cause.message.includes("tolerance") ? "stale" : "signature" })
+/** Whether it was this secret, and lately. */
+const signedBy = (
+  stripe: Stripe,
+  secret: Redacted.Redacted<string>,
+  body: Uint8Array,
+  signature: string,
+  now: number,
+): "signed" | "stale" | "signature" => {
+  try {
+    const check = stripe.webhooks.signature
+    const good = check?.verifyHeader(body, signature, Redacted.value(secret), toleranceSeconds, undefined, now)
+    return good === true ? "signed" : "signature"
+  } catch (cause) {
+    const isStale =
+      cause instanceof Stripe.errors.StripeSignatureVerificationError && cause.message.includes("tolerance")
+    return isStale ? "stale" : "signature"
+  }
 }
+
+const isEvent = Schema.is(PaymentEvent)
 
 export const layer = (options: Options): Layer.Layer<Payments> => Layer.sync(Payments)(() => make(options))
