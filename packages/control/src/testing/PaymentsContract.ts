@@ -1,21 +1,32 @@
 /**
- * What every Payments must keep, whoever answers: the embedded Stripe over HTTP, stripe-mock as far as it has a memory, or
- * Stripe's test mode. `pay` stands for the customer at the payment page.
+ * What every Payments must keep, whoever answers: the embedded Stripe as a Layer or over HTTP, or Stripe's test mode.
+ * `paymentsContract` is about checkouts, `pay` stands for the customer at the payment page; `lifeContract` is about all that
+ * comes after, on a stage on which customers, banks and time act. (stripe-mock has no memory: what is sent to it is tried in
+ * test/live.)
  */
 import { CustomerId, OrderId } from "@berth/domain/Ids"
 import { assert, layer as suite } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import { Payments } from "../billing/Payments.ts"
+import { changes } from "./PaymentsContract/Changes.ts"
+import { money } from "./PaymentsContract/Money.ts"
+import { packCheckouts } from "./PaymentsContract/Packs.ts"
+import type { Register } from "./PaymentsContract/Register.ts"
+import { renewals } from "./PaymentsContract/Renewals.ts"
+import type { Stage } from "./PaymentsContract/Stage.ts"
 
 export const paymentsContract = <R, E>(
   name: string,
   layer: Layer.Layer<Payments | R, E>,
-  pay: (checkoutId: string) => Effect.Effect<void, never, R>,
+  /** Undefined where the page can't be paid by a program; those cases are skipped. */
+  pay: ((checkoutId: string) => Effect.Effect<void, never, R>) | undefined,
   /** Keeps the orders of separate runs apart, for an account that remembers. */
   run: string,
 ): void =>
   suite(layer, { timeout: "60 seconds", excludeTestServices: true })(`Payments: ${name}`, (it) => {
+    const paying = pay === undefined ? it.effect.skip : it.effect
+    const paid = pay ?? (() => Effect.void)
     const request = (order: string, attempt = 1) => ({
       orderId: OrderId.make(`ord_${run}_${order}`),
       accountId: CustomerId.make("ann"),
@@ -60,11 +71,11 @@ export const paymentsContract = <R, E>(
       }),
     )
 
-    it.effect("a paid checkout leads to an active subscription of one month that names its order", () =>
+    paying("a paid checkout leads to an active subscription of one month that names its order", () =>
       Effect.gen(function* () {
         const payments = yield* Payments
         const { id } = yield* payments.createCheckout(request("paid"))
-        yield* pay(id)
+        yield* paid(id)
         const checkout = yield* payments.checkout(id)
         assert.deepInclude(checkout, { status: "complete", paid: true, url: null })
         assert.isNotNull(checkout.stripeCustomerId)
@@ -80,16 +91,23 @@ export const paymentsContract = <R, E>(
       }),
     )
 
-    it.effect("an expired checkout is closed; a paid one stays as it is", () =>
+    it.effect("an expired checkout is closed, however often it is asked", () =>
       Effect.gen(function* () {
         const payments = yield* Payments
         const open = yield* payments.createCheckout(request("expired"))
         yield* payments.expireCheckout(open.id)
+        yield* payments.expireCheckout(open.id)
         assert.deepInclude(yield* payments.checkout(open.id), { status: "expired", paid: false, url: null })
-        const paid = yield* payments.createCheckout(request("kept"))
-        yield* pay(paid.id)
-        yield* payments.expireCheckout(paid.id)
-        assert.deepInclude(yield* payments.checkout(paid.id), { status: "complete", paid: true })
+      }),
+    )
+
+    paying("a paid checkout stays as it is when it is to be closed", () =>
+      Effect.gen(function* () {
+        const payments = yield* Payments
+        const kept = yield* payments.createCheckout(request("kept"))
+        yield* paid(kept.id)
+        yield* payments.expireCheckout(kept.id)
+        assert.deepInclude(yield* payments.checkout(kept.id), { status: "complete", paid: true })
       }),
     )
 
@@ -109,4 +127,18 @@ export const paymentsContract = <R, E>(
         assert.strictEqual((yield* Effect.flip(payments.verify(body, "t=1,v1=0")))._tag, "WebhookRefused")
       }),
     )
+  })
+
+/** What a subscription costs and does over its life, plan changes, packs, money that goes back, and the lists of it all. */
+export const lifeContract = <R, E>(
+  name: string,
+  layer: Layer.Layer<Payments | R, E>,
+  stage: Stage<R>,
+  /** Keeps what separate runs make apart, for an account that remembers. */
+  run: string,
+): void =>
+  suite(layer, { timeout: "60 seconds", excludeTestServices: true })(`Payments over time: ${name}`, (it) => {
+    const register: Register<R> = (title, body, skipped = false) =>
+      skipped ? it.effect.skip(title, body, 240_000) : it.effect(title, body, 240_000)
+    for (const group of [renewals, changes, packCheckouts, money]) group(register, { stage, run })
   })
