@@ -17,6 +17,7 @@ import {
   dueNowOf,
   eventOf,
   invoiceOf,
+  isBerthPortal,
   lookupKeyOf,
   packLookupKeyOf,
   paymentOf,
@@ -81,6 +82,14 @@ export const make = (options: Options): Payments["Service"] => {
         tiersOfPrices.set(id, tierOf(yield* call("prices.retrieve", () => stripe.prices.retrieve(id))))
     return invoiceOf(invoice, (id) => tiersOfPrices.get(id) ?? null)
   })
+
+  /** What stripe:sync made, in which plans can't be changed or canceled; without it the account's own is used. */
+  const portalConfiguration = Effect.map(
+    call("billingPortal.configurations.list", () =>
+      stripe.billingPortal.configurations.list({ active: true, limit: pageSize }),
+    ),
+    ({ data }) => data.find(isBerthPortal)?.id,
+  )
 
   const retrieveSubscription = (id: string) => call("subscriptions.retrieve", () => stripe.subscriptions.retrieve(id))
   const hasEnded = ({ status }: Stripe.Subscription) => status === "canceled" || status === "incomplete_expired"
@@ -250,8 +259,13 @@ export const make = (options: Options): Payments["Service"] => {
     }),
 
     portal: Effect.fn("Payments.portal")(function* (customer) {
+      const own = yield* portalConfiguration
       const { url } = yield* call("billingPortal.sessions.create", () =>
-        stripe.billingPortal.sessions.create({ customer, return_url: `${publicUrl}/billing` }),
+        stripe.billingPortal.sessions.create({
+          customer,
+          return_url: `${publicUrl}/billing`,
+          ...(own === undefined ? {} : { configuration: own }),
+        }),
       )
       return { url }
     }),

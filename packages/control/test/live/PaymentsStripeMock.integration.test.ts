@@ -14,6 +14,7 @@ import { Stripe } from "stripe"
 import { eventTypes } from "../../src/billing/EventTypes.ts"
 import type { Payments } from "../../src/billing/Payments.ts"
 import * as PaymentsStripe from "../../src/live/PaymentsStripe.ts"
+import * as StripeTestMode from "./StripeTestMode.ts"
 
 class Mock extends Context.Service<Mock, { readonly host: string; readonly port: number }>()(
   "@berth/control/test/StripeMock",
@@ -202,7 +203,26 @@ const cases: ReadonlyArray<Case> = [
     sends: ["POST", "/v1/refunds", "amount=500"],
   },
   {
-    name: "portal",
+    name: "portal, of an account that has but its own configuration",
+    run: (payments) => payments.portal("cus_1"),
+    sends: ["POST", "/v1/billing_portal/sessions", "customer=cus_1"],
+  },
+  {
+    name: "portal, as stripe:sync configures it",
+    run: (payments) => payments.portal("cus_1"),
+    answer: ({ path }) =>
+      path.startsWith("/v1/billing_portal/configurations?")
+        ? {
+            data: [
+              { id: "bpc_other", metadata: {} },
+              { id: "bpc_berth", metadata: { berth: "portal" } },
+            ],
+          }
+        : undefined,
+    sends: ["POST", "/v1/billing_portal/sessions", "configuration=bpc_berth"],
+  },
+  {
+    name: "portal, on the way back to Berth",
     run: (payments) => payments.portal("cus_1"),
     sends: ["POST", "/v1/billing_portal/sessions", "return_url=https://berth.example/billing"],
   },
@@ -243,6 +263,17 @@ suite(Layer.effect(Mock, startStripeMock()), { timeout: "120 seconds", excludeTe
           assert.isDefined(found, `${method} ${path} ${body} is not among ${JSON.stringify(sent)}`)
         }),
       )
+
+    it.effect("the contract's stage at Stripe's test mode asks for what Stripe knows", () =>
+      Effect.gen(function* () {
+        const mode = StripeTestMode.client("sk_test_mock", yield* Mock)
+        yield* Effect.gen(function* () {
+          for (const isTimed of [true, false])
+            assert.isNotEmpty((yield* StripeTestMode.stage.subscribe({ ...order, isTimed })).subscriptionId)
+          for (const card of ["declined", "good"] as const) yield* StripeTestMode.stage.card("cus_1", card)
+        }).pipe(Effect.provide(mode))
+      }),
+    )
 
     const refusals = [
       ["a parameter", "/v1/billing_portal/sessions", "customer=cus_1&colour=red"],

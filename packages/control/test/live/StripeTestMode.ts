@@ -26,12 +26,17 @@ const publicUrl = "http://berth.test"
 const ask = <A>(run: (client: Client) => Promise<A>) =>
   Effect.flatMap(TestMode, (client) => Effect.orDie(Effect.tryPromise(() => run(client))))
 
-const client = (key: string) =>
+/** `server` instead of Stripe, to try what is asked for. */
+export const client = (key: string, server?: { readonly host: string; readonly port: number }) =>
   Layer.effect(
     TestMode,
     Effect.acquireRelease(
       Effect.sync((): Client => {
-        const stripe = new Stripe(key, { maxNetworkRetries: 4, telemetry: false })
+        const stripe = new Stripe(key, {
+          maxNetworkRetries: 4,
+          telemetry: false,
+          ...(server === undefined ? {} : { ...server, protocol: "http" as const }),
+        })
         return { stripe, made: { clocks: [], customers: [] } }
       }),
       ({ stripe, made }) =>

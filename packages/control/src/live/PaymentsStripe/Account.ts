@@ -6,7 +6,7 @@ import { Stripe } from "stripe"
 import { type Desired, type Portal, portalMark, type Price, type Product } from "../../stripe-sync/Desired.ts"
 import type { FoundEndpoint, FoundPortal, FoundPrice, FoundProduct, Step } from "../../stripe-sync/Plan.ts"
 import { type Done, StripeAccount, StripeAccountFailed } from "../../stripe-sync/StripeAccount.ts"
-import { idOf } from "./States.ts"
+import { idOf, isBerthPortal } from "./States.ts"
 
 export interface Options {
   readonly secretKey: Redacted.Redacted<string>
@@ -65,10 +65,6 @@ const endpointOf = (endpoint: Stripe.WebhookEndpoint): FoundEndpoint => ({
   apiVersion: endpoint.api_version,
   enabled: endpoint.status === "enabled",
 })
-
-/** Whether a portal configuration is Berth's own. */
-export const isBerthPortal = ({ metadata }: Pick<Stripe.BillingPortal.Configuration, "metadata">): boolean =>
-  metadata?.["berth"] === portalMark["berth"]
 
 const productParams = ({ name, description, metadata }: Product) => ({ name, description, metadata: { ...metadata } })
 

@@ -9,6 +9,7 @@ import type {
   PaymentState,
   SubscriptionState,
 } from "../../billing/Payments.ts"
+import { portalMark } from "../../stripe-sync/Desired.ts"
 
 /** The lookup key of a tier's monthly price. */
 export const lookupKeyOf = (tier: SoldTierId): string => `berth_${tier}_monthly`
@@ -128,6 +129,10 @@ const refundedOf = (charge: Stripe.Charge): number => {
     .filter(({ status }) => status !== "failed" && status !== "canceled")
     .reduce((sum, { amount }) => sum + amount, 0)
 }
+
+/** Whether a portal configuration is the one that stripe:sync made. */
+export const isBerthPortal = ({ metadata }: Pick<Stripe.BillingPortal.Configuration, "metadata">): boolean =>
+  metadata?.["berth"] === portalMark["berth"]
 
 /** A dispute that was won took nothing; an early warning has not taken anything yet. */
 const takes = (status: Stripe.Dispute["status"]): boolean =>
