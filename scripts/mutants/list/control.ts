@@ -59,6 +59,42 @@ export const control: ReadonlyArray<Mutant> = [
     tests: [`${billing}/StripeWebhook.integration.test.ts`],
   },
   {
+    name: "rotated-secret-refused",
+    fault: "while the webhook's secret is rotated, what the newer one signs is refused",
+    file: "packages/control/src/live/PaymentsStripe.ts",
+    find: "const outcomes = options.webhookSecrets.map(",
+    replace: "const outcomes = options.webhookSecrets.slice(0, 1).map(",
+    tests: [`${billing}/StripeWebhook.integration.test.ts`],
+  },
+  {
+    name: "stale-webhook-taken",
+    fault: "a webhook that was caught and is played again later is taken for a new one",
+    file: "packages/control/src/live/PaymentsStripe.ts",
+    find: "const toleranceSeconds = 300",
+    replace: "const toleranceSeconds = 0",
+    tests: [`${billing}/StripeWebhook.integration.test.ts`],
+  },
+  {
+    name: "failed-refund-counts",
+    fault: "a refund that failed takes tokens away for good",
+    file: "packages/control/src/live/PaymentsStripe/States.ts",
+    find: '.filter(({ status }) => status !== "failed" && status !== "canceled")',
+    replace: "",
+    tests: ["packages/control/test/live/PaymentsStripe.test.ts"],
+  },
+  {
+    name: "old-endpoint-off-too-soon",
+    fault: "stripe:sync switches the old webhook endpoint off before billing knows the new one's secret",
+    file: "packages/control/src/stripe-sync/Plan.ts",
+    find: 'if (right === undefined) return [{ _tag: "CreateEndpoint", endpoint, beside: others[0]?.id }]',
+    replace: `if (right === undefined)
+    return [
+      { _tag: "CreateEndpoint", endpoint, beside: others[0]?.id },
+      ...others.map(({ id, apiVersion }) => ({ _tag: "DisableEndpoint", id, apiVersion }) as const),
+    ]`,
+    tests: ["packages/control/test/stripe-sync/Plan.test.ts"],
+  },
+  {
     name: "replayed-webhook-applied-twice",
     fault: "a payment that is told again is taken for a second one",
     file: "packages/control/src/billing/Payment.ts",
