@@ -13,6 +13,7 @@ import * as Schema from "effect/Schema"
 import { Stripe } from "stripe"
 import { PaymentEvent, Payments, PaymentsUnavailable, WebhookRefused } from "../billing/Payments.ts"
 import {
+  chargeOf,
   checkoutOf,
   dueNowOf,
   eventOf,
@@ -22,6 +23,7 @@ import {
   packLookupKeyOf,
   paymentOf,
   pricesOf,
+  refundsOf,
   subscriptionOf,
   tierOf,
 } from "./PaymentsStripe/States.ts"
@@ -93,6 +95,9 @@ export const make = (options: Options): Payments["Service"] => {
 
   const retrieveSubscription = (id: string) => call("subscriptions.retrieve", () => stripe.subscriptions.retrieve(id))
   const hasEnded = ({ status }: Stripe.Subscription) => status === "canceled" || status === "incomplete_expired"
+
+  const retrievePayment = (id: string) =>
+    call("paymentIntents.retrieve", () => stripe.paymentIntents.retrieve(id, { expand: ["latest_charge.refunds"] }))
 
   /** The change of the one item to a tier's price, as of the period's start, so that the whole difference is due. */
   const itemChange = Effect.fnUntraced(function* (subscriptionId: string, tier: SoldTierId) {
@@ -179,8 +184,10 @@ export const make = (options: Options): Payments["Service"] => {
     }),
 
     cancelSubscription: Effect.fn("Payments.cancelSubscription")(function* (id) {
-      if (hasEnded(yield* retrieveSubscription(id))) return
-      yield* call("subscriptions.cancel", () => stripe.subscriptions.cancel(id))
+      yield* Effect.gen(function* () {
+        if (hasEnded(yield* retrieveSubscription(id))) return
+        yield* call("subscriptions.cancel", () => stripe.subscriptions.cancel(id))
+      }).pipe(Effect.catchIf(isUnknown, () => Effect.void))
     }),
 
     cancelAtPeriodEnd: Effect.fn("Payments.cancelAtPeriodEnd")(function* (id, cancel) {
@@ -242,19 +249,29 @@ export const make = (options: Options): Payments["Service"] => {
     }),
 
     payment: Effect.fn("Payments.payment")(function* (id) {
-      const payment = yield* call("paymentIntents.retrieve", () =>
-        stripe.paymentIntents.retrieve(id, { expand: ["latest_charge.refunds"] }),
-      )
+      const payment = yield* retrievePayment(id)
       const { data: disputes } = yield* call("disputes.list", () =>
         stripe.disputes.list({ payment_intent: id, limit: pageSize }),
       )
-      const charge = typeof payment.latest_charge === "object" ? (payment.latest_charge ?? undefined) : undefined
-      return paymentOf(payment, charge, disputes)
+      return paymentOf(payment, chargeOf(payment), disputes)
     }),
 
     refund: Effect.fn("Payments.refund")(function* (paymentId, cents, key) {
+      // Stripe forgets idempotency keys after a day; what it gave back it does not.
+      const before = refundsOf(chargeOf(yield* retrievePayment(paymentId))).find(
+        ({ metadata }) => metadata?.[refundKey] === key,
+      )
+      if (before?.amount === cents) return
+      if (before !== undefined)
+        return yield* impossible(
+          "refunds.create",
+          `${key} of ${paymentId} gave back ${before.amount} cents, not ${cents}`,
+        )
       yield* call("refunds.create", () =>
-        stripe.refunds.create({ payment_intent: paymentId, amount: cents }, { idempotencyKey: `refund:${key}` }),
+        stripe.refunds.create(
+          { payment_intent: paymentId, amount: cents, metadata: { [refundKey]: key } },
+          { idempotencyKey: `refund:${key}` },
+        ),
       )
     }),
 
@@ -311,6 +328,13 @@ export const make = (options: Options): Payments["Service"] => {
     }),
   })
 }
+
+/** Where a refund keeps the key that it was asked for with. */
+const refundKey = "berth_refund"
+
+/** What Stripe does not know, or not any more. */
+const isUnknown = ({ cause }: PaymentsUnavailable): boolean =>
+  cause instanceof Stripe.errors.StripeInvalidRequestError && cause.code === "resource_missing"
 
 /** Whether it was this secret, and lately. */
 const signedBy = (

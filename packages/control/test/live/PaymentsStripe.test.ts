@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { TestClock } from "effect/testing"
-import type { Stripe } from "stripe"
+import { Stripe } from "stripe"
 import { eventTypes, isHandled } from "../../src/billing/EventTypes.ts"
 import * as PaymentsStripe from "../../src/live/PaymentsStripe.ts"
 import { dueNowOf, paymentOf } from "../../src/live/PaymentsStripe/States.ts"
@@ -87,6 +87,49 @@ describe("a webhook", () => {
     Effect.map(outcome(["whsec_new"], signed("whsec_new"), event.slice(0, -20)), (said) =>
       assert.strictEqual(said, "signature"),
     ),
+  )
+})
+
+describe("a cancellation", () => {
+  /** A Stripe that answers so, by method. */
+  const answering = (answers: Readonly<Record<string, readonly [status: number, body: object]>>) => {
+    const asked: Array<string> = []
+    const fetched = async (_: unknown, request?: { readonly method?: string }) => {
+      const method = request?.method ?? "GET"
+      asked.push(method)
+      const [status, body] = answers[method] ?? [500, {}]
+      return new Response(JSON.stringify(body), { status })
+    }
+    const payments = PaymentsStripe.make({
+      secretKey: Redacted.make("sk_test_none"),
+      webhookSecrets: [],
+      publicUrl: "https://berth.example",
+      httpClient: Stripe.createFetchHttpClient(fetched as typeof fetch),
+    })
+    return { payments, asked }
+  }
+  const missing = [
+    404,
+    { error: { type: "invalid_request_error", code: "resource_missing", message: "No such" } },
+  ] as const
+  const away = [503, { error: { type: "api_error", message: "away" } }] as const
+  const active = [200, { id: "sub_1", object: "subscription", status: "active", items: { data: [] } }] as const
+  const ended = [200, { ...active[1], status: "canceled" }] as const
+
+  it.effect("of what Stripe does not know, or not any more, is done; of what it can't say, it is not", () =>
+    Effect.gen(function* () {
+      const outcome = Effect.fn(function* (...[GET, DELETE]: ReadonlyArray<readonly [number, object]>) {
+        const { payments, asked } = answering({ ...(GET && { GET }), ...(DELETE && { DELETE }) })
+        const exit = yield* Effect.exit(payments.cancelSubscription("sub_1"))
+        return [exit._tag, ...asked]
+      })
+      assert.deepEqual(yield* outcome(missing), ["Success", "GET"])
+      assert.deepEqual(yield* outcome(ended), ["Success", "GET"])
+      assert.deepEqual(yield* outcome(active, ended), ["Success", "GET", "DELETE"])
+      assert.deepEqual(yield* outcome(active, missing), ["Success", "GET", "DELETE"])
+      assert.deepEqual(yield* outcome(active, away), ["Failure", "GET", "DELETE"])
+      assert.deepEqual(yield* outcome(away), ["Failure", "GET"])
+    }),
   )
 })
 

@@ -200,7 +200,7 @@ const cases: ReadonlyArray<Case> = [
   {
     name: "refund",
     run: (payments) => payments.refund("pi_1", 500, "q3"),
-    sends: ["POST", "/v1/refunds", "amount=500"],
+    sends: ["POST", "/v1/refunds", "metadata[berth_refund]=q3"],
   },
   {
     name: "portal, of an account that has but its own configuration",
@@ -263,6 +263,32 @@ suite(Layer.effect(Mock, startStripeMock()), { timeout: "120 seconds", excludeTe
           assert.isDefined(found, `${method} ${path} ${body} is not among ${JSON.stringify(sent)}`)
         }),
       )
+
+    it.effect(
+      "a refund that Stripe has by this key is not asked for again, though the idempotency key is forgotten",
+      () =>
+        Effect.gen(function* () {
+          const refunds =
+            (status: string): Answer =>
+            ({ path }) =>
+              path.startsWith("/v1/payment_intents/")
+                ? {
+                    latest_charge: {
+                      refunds: { data: [{ amount: 500, status, metadata: { berth_refund: "q3" } }], has_more: false },
+                    },
+                  }
+                : undefined
+          const asked = Effect.fn(function* (status: string, cents: number, key: string) {
+            const { payments, sent } = yield* recorded({}, refunds(status))
+            const exit = yield* Effect.exit(payments.refund("pi_1", cents, key))
+            return [exit._tag, sent.filter(({ method }) => method === "POST").length]
+          })
+          assert.deepEqual(yield* asked("succeeded", 500, "q3"), ["Success", 0])
+          assert.deepEqual(yield* asked("succeeded", 400, "q3"), ["Failure", 0])
+          assert.deepEqual(yield* asked("succeeded", 500, "q4"), ["Success", 1])
+          assert.deepEqual(yield* asked("failed", 500, "q3"), ["Success", 1])
+        }),
+    )
 
     it.effect("the contract's stage at Stripe's test mode asks for what Stripe knows", () =>
       Effect.gen(function* () {

@@ -121,14 +121,18 @@ export const dueNowOf = (preview: Pick<Stripe.Invoice, "amount_due" | "lines">):
   return Math.max(0, total)
 }
 
+/** Of a payment that was tried. */
+export const chargeOf = ({ latest_charge }: Stripe.PaymentIntent): Stripe.Charge | undefined =>
+  typeof latest_charge === "object" ? (latest_charge ?? undefined) : undefined
+
 /** A refund that failed or was canceled gave nothing back, whatever the charge says of it by then. */
-const refundedOf = (charge: Stripe.Charge): number => {
-  const { refunds } = charge
-  if (refunds === null || refunds === undefined || refunds.has_more) return charge.amount_refunded
-  return refunds.data
-    .filter(({ status }) => status !== "failed" && status !== "canceled")
-    .reduce((sum, { amount }) => sum + amount, 0)
-}
+export const refundsOf = (charge: Stripe.Charge | undefined): ReadonlyArray<Stripe.Refund> =>
+  (charge?.refunds?.data ?? []).filter(({ status }) => status !== "failed" && status !== "canceled")
+
+const refundedOf = (charge: Stripe.Charge): number =>
+  charge.refunds === null || charge.refunds === undefined || charge.refunds.has_more
+    ? charge.amount_refunded
+    : refundsOf(charge).reduce((sum, { amount }) => sum + amount, 0)
 
 /** Whether a portal configuration is the one that stripe:sync made. */
 export const isBerthPortal = ({ metadata }: Pick<Stripe.BillingPortal.Configuration, "metadata">): boolean =>

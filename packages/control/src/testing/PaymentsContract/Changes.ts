@@ -112,4 +112,7 @@ export const changes = <R>(it: Register<R>, scene: Scene<R>): void => {
       assert.deepEqual(yield* subscriptionNow(subscriptionId), ended)
       assert.lengthOf(yield* invoicesOf(subscriptionId), 1)
     }))
+
+  it("of a subscription that nobody knows there is nothing to cancel", () =>
+    Payments.use((payments) => payments.cancelSubscription("sub_none")))
 }
