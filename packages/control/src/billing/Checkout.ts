@@ -9,6 +9,7 @@ import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { NotFound } from "../api/Api.ts"
 import { type Order, Orders } from "./Orders.ts"
+import * as Returns from "./Returns.ts"
 import { type CheckoutState, Payments, type PaymentsUnavailable } from "./Payments.ts"
 
 export { PaymentsUnavailable } from "./Payments.ts"
@@ -26,10 +27,14 @@ export type Step =
   | { readonly _tag: "Reuse"; readonly url: string }
   | { readonly _tag: "Create"; readonly attempt: number }
 
-/** A complete checkout is never replaced, even while its money is on the way: paying twice is worse than waiting. */
-export const decide = (order: Order, current: CheckoutState | undefined): Step => {
-  if (order.status !== "open") return { _tag: "Refuse", status: order.status }
-  if (current === undefined || current.status === "expired")
+/**
+ * A complete checkout is never replaced, even while its money is on the way: paying twice is worse than waiting. A paid order
+ * whose plan has ended may be paid for again, as long as its agent stands (`mayReturn`).
+ */
+export const decide = (order: Order, current: CheckoutState | undefined, mayReturn: boolean): Step => {
+  if (order.status !== "open" && !mayReturn) return { _tag: "Refuse", status: order.status }
+  const isSpent = mayReturn && current?.status === "complete" && current.subscriptionId === order.subscriptionId
+  if (current === undefined || current.status === "expired" || isSpent)
     return { _tag: "Create", attempt: order.checkoutAttempt + 1 }
   return current.status === "open" && current.url !== null
     ? { _tag: "Reuse", url: current.url }
@@ -68,19 +73,29 @@ export class Checkout extends Context.Service<
         const order = Option.getOrUndefined(yield* orders.find(orderId))
         if (order === undefined || order.accountId !== accountId)
           return yield* new NotFound({ message: "There is no such order." })
+        const back = yield* Effect.provideService(Returns.of(order), SqlClient, sql)
         const current =
-          order.status === "open" && order.checkoutId !== null ? yield* payments.checkout(order.checkoutId) : undefined
-        const step = decide(order, current)
+          (order.status === "open" || back !== undefined) && order.checkoutId !== null
+            ? yield* payments.checkout(order.checkoutId)
+            : undefined
+        const step = decide(order, current, back !== undefined)
         if (step._tag === "Refuse") return yield* new NotPayable({ status: step.status })
         if (step._tag === "Reuse") return { url: step.url }
 
         yield* closeReplaced(accountId)
         const { tier, email } = order
-        const { id, url } = yield* payments.createCheckout({ orderId, accountId, tier, email, attempt: step.attempt })
+        const { id, url } = yield* payments.createCheckout({
+          orderId,
+          accountId,
+          tier,
+          email,
+          attempt: step.attempt,
+          ...back,
+        })
         // Two callers of one attempt got the same checkout from Stripe; the row moves on once.
         const written = yield* sql`
           UPDATE orders SET checkout_id = ${id}, checkout_url = ${url}, checkout_attempt = ${step.attempt}
-          WHERE id = ${orderId} AND status = 'open' AND checkout_attempt = ${order.checkoutAttempt} RETURNING id`
+          WHERE id = ${orderId} AND status = ${order.status} AND checkout_attempt = ${order.checkoutAttempt} RETURNING id`
         if (written.length > 0) return { url }
         const now = Option.getOrUndefined(yield* orders.find(orderId))
         if (now?.checkoutId !== id) yield* payments.expireCheckout(id)

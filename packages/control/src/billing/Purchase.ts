@@ -19,6 +19,7 @@ import { Audit } from "./Audit.ts"
 import { type Order, Orders } from "./Orders.ts"
 import { decide, type PaymentDecision, type PaymentFacts } from "./Payment.ts"
 import { Payments, type PaymentsUnavailable } from "./Payments.ts"
+import * as Returns from "./Returns.ts"
 
 export class OrderUnknown extends Schema.TaggedError<OrderUnknown>()("OrderUnknown", { orderId: Schema.String }) {}
 export class OrderUnpaid extends Schema.TaggedError<OrderUnpaid>()("OrderUnpaid", { orderId: Schema.String }) {}
@@ -73,26 +74,25 @@ export class Purchase extends Context.Service<
         return Option.getOrUndefined(yield* orders.find(orderId))
       })
 
-      const markPaid = Effect.fn("Purchase.markPaid")(function* (
+      /** What the subscription means from now on follows once it is fetched anew, after this is committed. */
+      const addSubscription = Effect.fn("Purchase.addSubscription")(function* (
         order: Order,
-        { subscription, stripeCustomerId }: PaymentDecision & { readonly _tag: "Pay" },
+        { subscription, stripeCustomerId }: PaymentDecision & { readonly _tag: "Pay" | "Return" },
         checkoutId: string,
       ) {
         const now = yield* Clock.currentTimeMillis
         yield* sql`
-            UPDATE orders SET status = 'canceled'
-            WHERE account_id = ${order.accountId} AND status = 'open' AND id <> ${order.id}`
+          UPDATE orders SET status = 'paid', paid_at = coalesce(paid_at, ${now}), subscription_id = ${subscription.id},
+            checkout_id = ${checkoutId} WHERE id = ${order.id}`
         yield* sql`
-            UPDATE orders SET status = 'paid', paid_at = ${now}, subscription_id = ${subscription.id},
-              checkout_id = ${checkoutId} WHERE id = ${order.id}`
-        yield* sql`
-            UPDATE accounts SET stripe_customer_id = ${stripeCustomerId}, email = coalesce(email, ${order.email})
-            WHERE id = ${order.accountId}`
+          UPDATE accounts SET stripe_customer_id = ${stripeCustomerId}, email = coalesce(email, ${order.email})
+          WHERE id = ${order.accountId}`
         yield* sql`INSERT INTO subscriptions ${sql.insert({
           id: subscription.id,
           account_id: order.accountId,
           order_id: order.id,
-          tier: order.tier,
+          tier: subscription.tier ?? order.tier,
+          next_tier: subscription.tier,
           status: subscription.status,
           anchor: subscription.anchor,
           period_start: subscription.periodStart,
@@ -101,15 +101,28 @@ export class Purchase extends Context.Service<
           cancel_at: subscription.cancelAt,
           updated_at: now,
         })}`
-        // What was learnt of it before it was booked had no account: it is looked at once this is committed.
         yield* work.offer({
           id: `stripe:sync:${subscription.id}:booked`,
           queue: "stripe",
           lane: stripeCustomerId ?? subscription.id,
           payload: { _tag: "sync", subscriptionId: subscription.id },
         })
+      })
+
+      const markPaid = Effect.fn("Purchase.markPaid")(function* (
+        order: Order,
+        decision: PaymentDecision & { readonly _tag: "Pay" },
+        checkoutId: string,
+      ) {
+        yield* sql`
+          UPDATE orders SET status = 'canceled'
+          WHERE account_id = ${order.accountId} AND status = 'open' AND id <> ${order.id}`
+        yield* addSubscription(order, decision, checkoutId)
         yield* events.append(order.accountId, `paid:${order.id}`, { _tag: "paid", orderId: order.id })
       })
+
+      const mayReturn = (order: Order | undefined) =>
+        order === undefined ? Effect.undefined : Effect.provideService(Returns.of(order), SqlClient, sql)
 
       const book = Effect.fn("Purchase.book")(function* (facts: PaymentFacts) {
         const { checkout } = facts
@@ -117,8 +130,9 @@ export class Purchase extends Context.Service<
         const [other] = yield* sql<{ readonly id: OrderId }>`
             SELECT id FROM orders WHERE account_id = ${order?.accountId ?? ""} AND status = 'paid'
               AND id <> ${order?.id ?? ""}`
-        const decision = decide(order, other?.id, facts)
+        const decision = decide(order, other?.id, facts, (yield* mayReturn(order)) !== undefined)
         if (decision._tag === "Pay" && order !== undefined) yield* markPaid(order, decision, checkout.id)
+        if (decision._tag === "Return" && order !== undefined) yield* addSubscription(order, decision, checkout.id)
         if (decision._tag === "Excess") {
           yield* Effect.logWarning("A second payment is refunded", { orderId: order?.id, checkoutId: checkout.id })
           yield* work.offer({
@@ -145,7 +159,7 @@ export class Purchase extends Context.Service<
       const settle = Effect.fn("Purchase.settle")(function* (facts: PaymentFacts) {
         const decision = yield* book(facts)
         const order = facts.checkout.orderId === null ? undefined : yield* hold(facts.checkout.orderId)
-        const started = decision._tag === "Pay" || decision._tag === "Repeat"
+        const started = decision._tag === "Pay" || decision._tag === "Repeat" || decision._tag === "Return"
         return {
           decision,
           customerId: order?.accountId,

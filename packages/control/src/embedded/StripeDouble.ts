@@ -24,6 +24,7 @@ import {
   emptyWorld,
   expire,
   pay,
+  refund,
   refused,
   renew,
   type Session,
@@ -55,6 +56,7 @@ export class StripeDouble extends Context.Service<
     pay(id: string): Effect.Effect<Option.Option<Session>>
     renew(subscriptionId: string): Effect.Effect<void>
     cancel(subscriptionId: string, when: "periodEnd" | "now"): Effect.Effect<void>
+    refund(invoiceId: string, cents: number): Effect.Effect<void>
     /** Sends every event twice from now on, or once. For tests. */
     sendTwice(on: boolean): Effect.Effect<void>
   }
@@ -154,6 +156,7 @@ const make = Effect.fn("StripeDouble.make")(function* (options: Options) {
     pay: (id) => withSession(id, pay),
     renew: (id) => onSubscription(id, renew),
     cancel: (id, when) => onSubscription(id, (world, subscription, now) => cancel(world, subscription, when, now)),
+    refund: (invoiceId, cents) => change((world) => ({ world: refund(world, invoiceId, cents), result: undefined })),
     sendTwice: (on) =>
       Effect.sync(() => {
         copies = on ? 2 : 1

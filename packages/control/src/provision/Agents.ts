@@ -91,7 +91,7 @@ export class Agents extends Context.Service<
       const openAllowance = Effect.fn("Agents.openAllowance")(function* (order: Order) {
         const [subscription] = yield* sql<Term & { readonly anchor: number }>`
           SELECT anchor, paid_until AS "paidUntil", cancel_at AS "cancelAt" FROM subscriptions
-          WHERE order_id = ${order.id}`
+          WHERE id = ${order.subscriptionId}`
         if (subscription === undefined) return yield* Effect.die(`paid order ${order.id} has no subscription`)
         const plan = tiers[order.tier].monthlyTokens
         const startsAt = subscription.anchor

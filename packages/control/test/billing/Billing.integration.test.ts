@@ -54,7 +54,7 @@ layer(worldAt(realTime), { timeout: "60 seconds", excludeTestServices: true })(
           assert.lengthOf(state.tokens, 1)
           assert.deepStrictEqual(
             state.events.map(({ type }: any) => type).filter((type: string) => type !== "step"),
-            ["paid", "active"],
+            ["paid", "payment.received", "active"],
           )
         }
         assert.lengthOf(yield* sql`SELECT 1 FROM work WHERE queue = 'jobs' AND done_at IS NULL`, 0)

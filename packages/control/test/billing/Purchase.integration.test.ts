@@ -36,7 +36,7 @@ layer(world, { timeout: "60 seconds", excludeTestServices: true })("a purchase",
       )
       assert.deepStrictEqual(
         state.events.map(({ type }: any) => type),
-        ["paid"],
+        ["paid", "payment.received"],
       )
     }),
   )
@@ -84,7 +84,7 @@ layer(world, { timeout: "60 seconds", excludeTestServices: true })("a purchase",
         assert.lengthOf(state.jobs, 1)
         assert.lengthOf(state.ledger, 1)
         assert.lengthOf(state.tokens, 1)
-        assert.lengthOf(state.events, 1)
+        assert.lengthOf(state.events, 2)
       }
     }),
   )

@@ -34,8 +34,15 @@ const checkout = checkoutState
 const subscription = subscriptionState()
 
 describe("what a checkout means for its order", () => {
-  const tagOf = (one: Order | undefined, other: OrderId | undefined, state: CheckoutState) =>
-    decidePayment(one, other, { checkout: state, subscription })._tag
+  const tagOf = (one: Order | undefined, other: OrderId | undefined, state: CheckoutState, mayReturn = false) =>
+    decidePayment(one, other, { checkout: state, subscription }, mayReturn)._tag
+
+  it("lets who comes back pay for a paid order whose plan has ended, once for each subscription", () => {
+    const ended = order({ status: "paid", subscriptionId: "sub_0" })
+    assert.strictEqual(tagOf(ended, undefined, checkout(), true), "Return")
+    assert.strictEqual(tagOf(ended, undefined, checkout(), false), "Excess")
+    assert.strictEqual(tagOf({ ...ended, subscriptionId: "sub_1" }, undefined, checkout(), true), "Repeat")
+  })
 
   it.each([
     ["pays an open order", order(), undefined, checkout(), "Pay"],
@@ -88,7 +95,16 @@ describe("opening a checkout", () => {
     ],
     ["refuses a canceled order", order({ status: "canceled" }), undefined, { _tag: "Refuse", status: "canceled" }],
   ] as const)("%s", (_, one, state, expected) => {
-    assert.deepEqual(decideCheckout(one, state), expected)
+    assert.deepEqual(decideCheckout(one, state, false), expected)
+  })
+
+  it("opens another checkout for who comes back, and none while theirs is being booked", () => {
+    const ended = order({ status: "paid", subscriptionId: "sub_1", checkoutAttempt: 1 })
+    const again = { _tag: "Create", attempt: 2 } as const
+    assert.deepEqual(decideCheckout(ended, checkout(), true), again)
+    assert.deepEqual(decideCheckout(ended, checkout(), false), { _tag: "Refuse", status: "paid" })
+    const other = checkout({ subscriptionId: "sub_2" })
+    assert.deepEqual(decideCheckout(ended, other, true), { _tag: "Refuse", status: "paid" })
   })
 })
 

@@ -195,9 +195,9 @@ layer(world, { timeout: "60 seconds", excludeTestServices: true })("jobs and rep
       const state = yield* stateOf(accountId)
       assert.deepStrictEqual(
         state.events.map(({ type }: any) => type),
-        ["paid", "step", "step", "active"],
+        ["paid", "payment.received", "step", "step", "active"],
       )
-      assert.deepInclude((state.events[3] as any).payload, { text: "Your agent is live! Message @" + botOf(accountId) })
+      assert.deepInclude((state.events[4] as any).payload, { text: "Your agent is live! Message @" + botOf(accountId) })
       assert.deepInclude(state.agents[0], { phase: "active", reported_generation: 1, reported_seq: 3 })
       assert.deepEqual((state.agents[0] as any).steps, [
         { step: "Namespace", at: november + 1 },
@@ -236,7 +236,7 @@ layer(world, { timeout: "60 seconds", excludeTestServices: true })("jobs and rep
       assert.deepInclude(state.agents[0], { phase: "active" })
       assert.deepStrictEqual(
         state.events.map(({ type }: any) => type),
-        ["paid", "active"],
+        ["paid", "payment.received", "active"],
       )
     }),
   )

@@ -116,7 +116,7 @@ layer(world, { excludeTestServices: true, timeout: 120_000 })("an agent that lea
         SELECT type FROM customer_events WHERE customer_id = ${accountId} ORDER BY seq`
       assert.deepStrictEqual(
         told.map(({ type }) => type),
-        ["paid", "deprovisioning", "exported", "deleted"],
+        ["paid", "payment.received", "deprovisioning", "exported", "deleted"],
       )
       assert.strictEqual((yield* desiredOf(accountId))?.phase, "deleted")
       const [row] = yield* sql<{

@@ -40,7 +40,7 @@ const troublesOf = Effect.fn("troublesOf")(function* (customerId: CustomerId) {
 
 const told = (customerId: CustomerId) =>
   Effect.map(stateOf(customerId), ({ events }) =>
-    events.map(({ type }: any) => type as string).filter((type: string) => type !== "paid"),
+    events.map(({ type }: any) => type as string).filter((type: string) => !type.startsWith("pa")),
   )
 
 const mailsTo = Effect.fn("mailsTo")(function* (customerId: CustomerId) {

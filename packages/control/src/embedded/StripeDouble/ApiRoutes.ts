@@ -11,7 +11,16 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as UrlParams from "effect/http/UrlParams"
 import type { StripeDouble } from "../StripeDouble.ts"
-import { invoiceJson, pricesJson, sessionJson, subscriptionJson, tierOfPrice } from "./Objects.ts"
+import {
+  invoiceJson,
+  listJson,
+  paymentJson,
+  priceJson,
+  pricesJson,
+  sessionJson,
+  subscriptionJson,
+  tierOfPrice,
+} from "./Objects.ts"
 
 const json = HttpServerResponse.jsonUnsafe
 
@@ -22,7 +31,7 @@ const missing = (what: string, id: string) =>
   refusal(404, "invalid_request_error", `No such ${what}: '${id}'`, { code: "resource_missing", param: "id" })
 
 const known =
-  /^(?:mode|client_reference_id|customer_email|success_url|cancel_url|line_items\[0\]\[(?:price|quantity)\]|metadata\[\w+\]|subscription_data\[metadata\]\[\w+\])$/
+  /^(?:mode|client_reference_id|customer|customer_email|success_url|cancel_url|line_items\[0\]\[(?:price|quantity)\]|metadata\[\w+\]|subscription_data\[metadata\]\[\w+\])$/
 
 const digest = (text: string) => createHash("sha256").update(text).digest()
 
@@ -43,6 +52,7 @@ const sessionDraft = (params: URLSearchParams) => {
   return {
     tier,
     orderId: params.get("client_reference_id"),
+    customerId: params.get("customer"),
     email: params.get("customer_email"),
     metadata: mapOf(params, "metadata"),
     subscriptionMetadata: mapOf(params, "subscription_data[metadata]"),
@@ -68,6 +78,37 @@ const createSession = (double: Double) =>
     return made === "conflict"
       ? refusal(400, "idempotency_error", "Keys for idempotent requests can only be used with the same parameters.")
       : json(sessionJson(made))
+  })
+
+const priceById = (id: string) => {
+  const tier = tierOfPrice(id)
+  return tier === undefined ? undefined : priceJson(tier)
+}
+
+/** A subscription's invoices, newest first. */
+const invoicesOf = (double: Double) =>
+  Effect.gen(function* () {
+    const request = yield* HttpServerRequest.HttpServerRequest
+    const subscription = new URL(request.url, "http://stripe").searchParams.get("subscription")
+    const { invoices } = yield* double.world
+    const own = Object.values(invoices).filter(({ subscriptionId }) => subscriptionId === subscription)
+    return json(listJson("/v1/invoices", own.toReversed().map(invoiceJson)))
+  })
+
+const refundPayment = (double: Double) =>
+  Effect.gen(function* () {
+    const request = yield* HttpServerRequest.HttpServerRequest
+    const params = new URLSearchParams(UrlParams.toString(yield* request.urlParamsBody))
+    const id = params.get("payment_intent") ?? ""
+    const { invoices, refunds } = yield* double.world
+    const invoice = invoices[id.replace("pi_", "in_")]
+    if (invoice === undefined) return missing("payment_intent", id)
+    const left = paymentJson(invoice, 0).amount - (refunds?.[invoice.id] ?? 0)
+    const amount = Number(params.get("amount") ?? left)
+    if (amount > left)
+      return refusal(400, "invalid_request_error", "Refund amount is greater than unrefunded amount on charge.")
+    yield* double.refund(invoice.id, amount)
+    return json({ id: id.replace("pi_", "re_"), object: "refund", amount, payment_intent: id, status: "succeeded" })
   })
 
 export const routes = (double: Double, secretKey: Redacted.Redacted<string>) =>
@@ -122,6 +163,24 @@ export const routes = (double: Double, secretKey: Redacted.Redacted<string>) =>
         "/v1/invoices/:id",
         byId("invoice", (id) => Effect.map(double.world, ({ invoices }) => invoices[id] && invoiceJson(invoices[id]))),
       ),
+      router.add(
+        "GET",
+        "/v1/prices/:id",
+        byId("price", (id) => Effect.succeed(priceById(id))),
+      ),
+      router.add("GET", "/v1/invoices", signedIn(invoicesOf(double))),
+      router.add(
+        "GET",
+        "/v1/payment_intents/:id",
+        byId("payment_intent", (id) =>
+          Effect.map(double.world, ({ invoices, refunds }) => {
+            const invoice = invoices[id.replace("pi_", "in_")]
+            return invoice && paymentJson(invoice, refunds?.[invoice.id] ?? 0)
+          }),
+        ),
+      ),
+      router.add("GET", "/v1/disputes", signedIn(Effect.succeed(json(listJson("/v1/disputes", []))))),
+      router.add("POST", "/v1/refunds", signedIn(refundPayment(double))),
       router.add("*", "/v1/*", refusal(404, "invalid_request_error", "Unrecognized request URL: not in this double.")),
     ])
   })

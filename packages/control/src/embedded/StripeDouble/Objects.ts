@@ -106,6 +106,11 @@ export const invoiceJson = (invoice: Invoice) => {
         currency: "usd",
         description: headline(tiers[invoice.tier]),
         invoice: invoice.id,
+        pricing: {
+          type: "price_details",
+          price_details: { price: priceIdOf(invoice.tier) },
+          unit_amount_decimal: null,
+        },
         period: { start: invoice.periodStart, end: invoice.periodEnd },
         quantity: 1,
       },
@@ -117,11 +122,56 @@ export const invoiceJson = (invoice: Invoice) => {
       quote_details: null,
       subscription_details: { subscription: invoice.subscriptionId, metadata: {} },
     },
+    attempt_count: 1,
+    hosted_invoice_url: null,
+    next_payment_attempt: null,
+    payments: listJson(`/v1/invoice_payments?invoice=${invoice.id}`, [
+      {
+        id: invoice.id.replace("in_", "inpay_"),
+        object: "invoice_payment",
+        amount_paid: cents,
+        invoice: invoice.id,
+        payment: { type: "payment_intent", payment_intent: paymentIdOf(invoice.id) },
+        status: "paid",
+      },
+    ]),
     // As at Stripe, the invoice's own period is the one before it; the lines tell what it pays for.
     period_start: invoice.periodStart,
     period_end: invoice.periodStart,
     status: "paid",
     total: cents,
+  }
+}
+
+/** The payment by which an invoice was paid. */
+const paymentIdOf = (invoiceId: string): string => invoiceId.replace("in_", "pi_")
+
+/** The payment with its charge in it, and what of it was refunded (US cents). */
+export const paymentJson = (invoice: Invoice, refunded: number) => {
+  const amount = tiers[invoice.tier].monthlyCents
+  const id = paymentIdOf(invoice.id)
+  const latest_charge = {
+    id: id.replace("pi_", "ch_"),
+    object: "charge",
+    amount,
+    amount_refunded: refunded,
+    customer: invoice.customerId,
+    payment_intent: id,
+    refunds: listJson(
+      `/v1/refunds?payment_intent=${id}`,
+      refunded === 0
+        ? []
+        : [{ id: id.replace("pi_", "re_"), object: "refund", amount: refunded, status: "succeeded", metadata: {} }],
+    ),
+  }
+  return {
+    id,
+    object: "payment_intent",
+    amount,
+    amount_received: amount,
+    customer: invoice.customerId,
+    latest_charge,
+    status: "succeeded",
   }
 }
 

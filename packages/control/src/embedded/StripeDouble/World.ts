@@ -64,6 +64,8 @@ export const World = Schema.Struct({
   /** The parameters that an Idempotency-Key came with, and what it made. */
   idempotency: Schema.Record(Schema.String, Schema.Struct({ params: Schema.String, sessionId: Schema.String })),
   deliveries: Schema.Array(Delivery),
+  /** US cents that were refunded, by invoice. */
+  refunds: Schema.optionalKey(Schema.Record(Schema.String, Schema.Int)),
 })
 export type World = typeof World.Type
 
@@ -72,7 +74,7 @@ export const emptyWorld: World = { sessions: {}, subscriptions: {}, invoices: {}
 /** How long a checkout stays open. */
 const openSeconds = 86_400
 
-export type Draft = Omit<Session, "created" | "expiresAt" | "status" | "customerId" | "subscriptionId">
+export type Draft = Omit<Session, "created" | "expiresAt" | "status" | "subscriptionId">
 
 const tail = (id: string): string => id.slice(id.lastIndexOf("_") + 1)
 
@@ -108,7 +110,6 @@ export const createSession = (
     created: now,
     expiresAt: now + openSeconds,
     status: "open",
-    customerId: null,
     subscriptionId: null,
   }
   const next = putSession(world, result)
@@ -139,7 +140,7 @@ export const pay = (world: World, session: Session, now: number): World => {
   const name = tail(session.id)
   const subscription: Subscription = {
     id: `sub_${name}`,
-    customerId: `cus_${name}`,
+    customerId: session.customerId ?? `cus_${name}`,
     tier: session.tier,
     metadata: session.subscriptionMetadata,
     status: "active",
@@ -172,6 +173,12 @@ export const renew = (world: World, subscription: Subscription, now: number): Wo
   )
   return bill(moved, `in_${tail(subscription.id)}x${periodEnd}`, next, now)
 }
+
+/** Money of an invoice's payment goes back. */
+export const refund = (world: World, invoiceId: string, cents: number): World => ({
+  ...world,
+  refunds: { ...world.refunds, [invoiceId]: (world.refunds?.[invoiceId] ?? 0) + cents },
+})
 
 /** Ends at the period's end, or at once. */
 export const cancel = (world: World, subscription: Subscription, when: "periodEnd" | "now", now: number): World => {

@@ -73,7 +73,6 @@ export const told = (before: State, event: CustomerEvent): Outcome => {
     case "usage.alert":
       return become({}, say(`${alertWords(event.percent)} ${meaning(event.percent, event.resetsAt)}`))
     case "usage.capped":
-    case "payment.received":
     case "payment.failed":
     case "payment.refunded":
     case "payment.disputed":
@@ -83,6 +82,9 @@ export const told = (before: State, event: CustomerEvent): Outcome => {
     case "plan.changed":
     case "plan.canceled":
       return become({}, say(billingWords(event)))
+    case "payment.received":
+      // Of the first payment `paid` has told already.
+      return become({}, event.what === "create" ? [] : say(billingWords(event)))
   }
 }
 
