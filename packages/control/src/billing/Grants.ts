@@ -37,7 +37,8 @@ const wentBack = (invoice: Invoice, payments: ReadonlyArray<Payment>): boolean =
   return invoice.amountPaid > 0 && payment !== undefined && backOf(payment) >= invoice.amountPaid
 }
 
-const buysTime = ({ reason, status }: Invoice): boolean =>
+/** Whether it is what a month is paid by. */
+export const buysTime = ({ reason, status }: Invoice): boolean =>
   status === "paid" && (reason === "create" || reason === "cycle")
 
 /** How long is paid, and until when the customer is served if nothing is canceled. */

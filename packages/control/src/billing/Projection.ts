@@ -12,7 +12,7 @@ import { CustomerEvents } from "../notify/CustomerEvents.ts"
 import { Agents } from "../provision/Agents.ts"
 import { Allowances } from "./Allowances.ts"
 import * as Balances from "./Balances.ts"
-import { bought, paidOf, type Invoice, type Payment, type Span } from "./Grants.ts"
+import { bought, buysTime, paidOf, type Invoice, type Payment, type Span } from "./Grants.ts"
 import * as Ledger from "./Ledger.ts"
 import * as Periods from "./Periods.ts"
 import * as Receipts from "./Receipts.ts"
@@ -35,7 +35,7 @@ export interface InvoiceRow extends Invoice {
   readonly grantedPool: "plan" | "packs" | null
 }
 
-/** The subscription that the account's paid order lives by, its newest invoices, and the account's payments. */
+/** The subscription that the account's paid order lives by, its invoices, and the account's payments. */
 const gather = Effect.fn("Projection.gather")(function* (customerId: CustomerId) {
   const sql = yield* SqlClient
   const [subscription] = yield* sql<Subscription>`
@@ -46,7 +46,7 @@ const gather = Effect.fn("Projection.gather")(function* (customerId: CustomerId)
   const invoices = yield* sql<InvoiceRow>`
     SELECT id, reason, status, tier, period_start AS "periodStart", period_end AS "periodEnd",
       amount_paid AS "amountPaid", payment_id AS "paymentId", granted, granted_pool AS "grantedPool"
-    FROM invoices WHERE subscription_id = ${subscription?.id ?? ""} ORDER BY period_end DESC, id LIMIT 60`
+    FROM invoices WHERE subscription_id = ${subscription?.id ?? ""} ORDER BY period_end DESC, id`
   const payments = yield* sql<Payment>`
     SELECT id, amount, refunded, disputed, settled, taken FROM payments WHERE account_id = ${customerId}`
   return { subscription, invoices, payments }
@@ -62,7 +62,7 @@ const moveTerm = Effect.fn("Projection.moveTerm")(function* (
   const sql = yield* SqlClient
   const allowances = yield* Allowances
   // Booked, but its first invoice is not fetched yet: what the booking said stands.
-  const isKnown = invoices.some(({ reason }) => reason === "create")
+  const isKnown = invoices.some(buysTime)
   const { paidUntil, servedUntil } = isKnown
     ? paidOf(subscription.anchor, invoices, payments)
     : { paidUntil: subscription.paidUntil, servedUntil: subscription.paidUntil + graceMillis }
