@@ -34,6 +34,8 @@ import * as AllowanceSync from "./AllowanceSync.ts"
 import { Allowances } from "./Allowances.ts"
 import { Audit } from "./Audit.ts"
 import * as DriftCheck from "./DriftCheck.ts"
+import * as Dunning from "./Dunning.ts"
+import * as Lapses from "./Lapses.ts"
 import { Orders } from "./Orders.ts"
 import type { Payments } from "./Payments.ts"
 import * as Periods from "./Periods.ts"
@@ -87,6 +89,8 @@ const workers = Layer.unwrap(
       Worker.layer("switches", Effect.as(SwitchSync.sync, false), 500, soon),
       Worker.layer("drift check", Effect.as(DriftCheck.checkAll, false), Duration.toMillis(drift)),
       Worker.layer("periods", Effect.as(Periods.open, false), minute),
+      Worker.layer("unpaid renewals", Effect.as(Dunning.tell, false), minute),
+      Worker.layer("ended service", Effect.as(Lapses.carryOut, false), minute),
       Worker.layer("silent agents", Effect.as(AgentReports.wakeSilent(silence), false), minute),
     )
   }),
