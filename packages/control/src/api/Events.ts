@@ -62,12 +62,16 @@ export const CustomerEvent = Schema.Union([
     periodEnd: Schema.NullOr(Schema.Int),
     invoiceUrl: Schema.NullOr(Schema.String),
   }),
-  /** A renewal can't be charged. `day` counts from when it was due; service ends at `endsAt` (epoch ms) unless it is paid. */
+  /**
+   * A renewal can't be charged. `day` counts from when it was due; service ends at `endsAt` (epoch ms) unless it is paid, by
+   * another card at `payUrl`, Stripe's own page for it.
+   */
   Schema.TaggedStruct("payment.failed", {
     ...common,
     day: Schema.Literals([0, 3, 7, 13]),
     cents: Schema.Int,
     endsAt: Schema.Int,
+    payUrl: Schema.NullOr(Schema.String),
   }),
   /** Money went back, to the card. `tokens` were not used yet and are taken back. */
   Schema.TaggedStruct("payment.refunded", { ...common, cents: Schema.Int, tokens: Schema.Int }),

@@ -16,6 +16,7 @@ interface Failed {
   readonly cents: number
   readonly paidUntil: number
   readonly endsAt: number
+  readonly payUrl: string | null
   readonly told: Day | null
 }
 
@@ -24,7 +25,7 @@ const failed = Effect.fn("Dunning.failed")(function* (now: number, customerId: C
   const sql = yield* SqlClient
   return yield* sql<Failed>`
     SELECT i.account_id AS "customerId", i.id AS "invoiceId", i.amount_due AS cents, s.paid_until AS "paidUntil",
-      a.service_until AS "endsAt",
+      a.service_until AS "endsAt", i.page_url AS "payUrl",
       (SELECT max((e.payload ->> 'day')::bigint) FROM customer_events e
        WHERE e.customer_id = i.account_id AND e.source_id LIKE 'dunning:' || i.id || ':%') AS told
     FROM invoices i
@@ -45,8 +46,14 @@ const tellOne = Effect.fn("Dunning.tellOne")(function* (customerId: CustomerId, 
   const one = (yield* failed(now, customerId)).find((row) => row.invoiceId === invoiceId)
   const day = one === undefined ? undefined : dueDay(one.paidUntil, now, one.told ?? undefined)
   if (one === undefined || day === undefined) return
-  const { cents, endsAt } = one
-  yield* events.append(customerId, `dunning:${invoiceId}:${day}`, { _tag: "payment.failed", day, cents, endsAt })
+  const { cents, endsAt, payUrl } = one
+  yield* events.append(customerId, `dunning:${invoiceId}:${day}`, {
+    _tag: "payment.failed",
+    day,
+    cents,
+    endsAt,
+    payUrl,
+  })
 })
 
 /** How many were due. */

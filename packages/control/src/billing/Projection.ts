@@ -31,11 +31,15 @@ interface Subscription {
 
 /** A mirrored invoice, and what it added if it is an upgrade's. */
 export interface InvoiceRow extends Invoice {
+  readonly subscriptionId: string
   readonly granted: number | null
   readonly grantedPool: "plan" | "packs" | null
 }
 
-/** The subscription that the account's paid order lives by, its invoices, and the account's payments. */
+/**
+ * The subscription that the account's paid order lives by with its invoices, those of subscriptions before it, and the
+ * account's payments.
+ */
 const gather = Effect.fn("Projection.gather")(function* (customerId: CustomerId) {
   const sql = yield* SqlClient
   const [subscription] = yield* sql<Subscription>`
@@ -43,13 +47,14 @@ const gather = Effect.fn("Projection.gather")(function* (customerId: CustomerId)
       s.lapsed_at AS "lapsedAt"
     FROM subscriptions s JOIN orders o ON o.subscription_id = s.id
     WHERE s.account_id = ${customerId} AND o.status = 'paid'`
-  const invoices = yield* sql<InvoiceRow>`
-    SELECT id, reason, status, tier, period_start AS "periodStart", period_end AS "periodEnd",
+  const all = yield* sql<InvoiceRow>`
+    SELECT id, subscription_id AS "subscriptionId", reason, status, tier, period_start AS "periodStart", period_end AS "periodEnd",
       amount_paid AS "amountPaid", payment_id AS "paymentId", granted, granted_pool AS "grantedPool"
-    FROM invoices WHERE subscription_id = ${subscription?.id ?? ""} ORDER BY period_end DESC, id`
+    FROM invoices WHERE account_id = ${customerId} ORDER BY period_end DESC, id`
   const payments = yield* sql<Payment>`
     SELECT id, amount, refunded, disputed, settled, taken FROM payments WHERE account_id = ${customerId}`
-  return { subscription, invoices, payments }
+  const isRunning = ({ subscriptionId }: InvoiceRow) => subscriptionId === subscription?.id
+  return { subscription, invoices: all.filter(isRunning), former: all.filter((one) => !isRunning(one)), payments }
 })
 
 /** How long is paid, and with it until when the customer is served. */
@@ -184,7 +189,7 @@ const runningOf = Effect.fn("Projection.runningOf")(function* (customerId: Custo
 /** Does nothing for an account that has bought nothing. Announce the customer's events after the transaction. */
 export const project = Effect.fn("Projection.project")(function* (customerId: CustomerId) {
   const allowances = yield* Allowances
-  const { subscription, invoices, payments } = yield* gather(customerId)
+  const { subscription, invoices, former, payments } = yield* gather(customerId)
   if (subscription === undefined) return
   const term = yield* moveTerm(customerId, subscription, invoices, payments)
   yield* Periods.openDue(customerId, yield* Clock.currentTimeMillis)
@@ -198,6 +203,7 @@ export const project = Effect.fn("Projection.project")(function* (customerId: Cu
   yield* TakeBacks.settleAll(customerId, {
     running: { ...running, plan, packs: running.packs + granted },
     invoices,
+    former,
     payments,
   })
 })

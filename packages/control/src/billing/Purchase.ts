@@ -134,17 +134,19 @@ export class Purchase extends Context.Service<
         if (decision._tag === "Pay" && order !== undefined) yield* markPaid(order, decision, checkout.id)
         if (decision._tag === "Return" && order !== undefined) yield* addSubscription(order, decision, checkout.id)
         if (decision._tag === "Excess") {
-          yield* Effect.logWarning("A second payment is refunded", { orderId: order?.id, checkoutId: checkout.id })
-          yield* work.offer({
+          const isNew = yield* work.offer({
             id: `stripe:excess:${decision.subscriptionId}`,
             queue: "stripe",
             lane: decision.subscriptionId,
             payload: { _tag: "excess", customerId: order?.accountId, subscriptionId: decision.subscriptionId },
           })
-          yield* audit.write("stripe", "payment.excess", order?.accountId ?? "", {
-            checkoutId: checkout.id,
-            subscriptionId: decision.subscriptionId,
-          })
+          if (isNew) {
+            yield* Effect.logWarning("A second payment is refunded", { orderId: order?.id, checkoutId: checkout.id })
+            yield* audit.write("stripe", "payment.excess", order?.accountId ?? "", {
+              checkoutId: checkout.id,
+              subscriptionId: decision.subscriptionId,
+            })
+          }
         }
         return decision
       })
@@ -175,8 +177,10 @@ export class Purchase extends Context.Service<
       const provision = Effect.fn("Purchase.provision")(function* (orderId: string) {
         const order = Option.getOrUndefined(yield* orders.find(orderId))
         if (order === undefined) return yield* new OrderUnknown({ orderId })
-        if (order.jobId !== null) return order.jobId
-        const facts = order.status === "paid" || order.checkoutId === null ? undefined : yield* gather(order.checkoutId)
+        const back = yield* mayReturn(order)
+        if (order.jobId !== null && back === undefined) return order.jobId
+        const isAsked = order.checkoutId !== null && (order.status !== "paid" || back !== undefined)
+        const facts = isAsked ? yield* gather(order.checkoutId) : undefined
         const job =
           facts === undefined
             ? yield* sql.withTransaction(startPaid(orderId))

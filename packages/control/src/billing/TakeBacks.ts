@@ -22,6 +22,8 @@ export interface Running extends Span {
 export interface Standing {
   readonly running: Running
   readonly invoices: ReadonlyArray<InvoiceRow>
+  /** Of subscriptions that the customer had before. */
+  readonly former: ReadonlyArray<InvoiceRow>
   readonly payments: ReadonlyArray<Payment>
 }
 
@@ -39,15 +41,15 @@ const ofPacks = (tokens: number, { plan, packs, used }: Running): Purchased => (
 /** What a payment bought; undefined for one that nothing mirrored is paid by, so far. */
 const purchasedBy = (
   payment: Payment,
-  { running, invoices }: Standing,
+  { running, invoices, former }: Standing,
   packs: ReadonlyArray<Pack>,
 ): Purchased | undefined => {
   const pack = packs.find(({ paymentId }) => paymentId === payment.id)
   if (pack !== undefined) return ofPacks(pack.tokens, running)
-  const invoice = invoices.find(({ paymentId }) => paymentId === payment.id)
+  const invoice = [...invoices, ...former].find(({ paymentId }) => paymentId === payment.id)
   if (invoice === undefined) return undefined
   if (invoice.grantedPool === "packs") return ofPacks(invoice.granted ?? 0, running)
-  if (!isFor(invoice, running)) return ofPacks(0, running)
+  if (former.includes(invoice) || !isFor(invoice, running)) return ofPacks(0, running)
   const own = bought(invoices, running).find((one) => one.invoice.id === invoice.id)
   return { pool: "plan", tokens: own?.tokens ?? 0, unused: running.plan - running.used }
 }

@@ -28,8 +28,6 @@ import {
   tierOf,
 } from "./PaymentsStripe/States.ts"
 
-export { lookupKeyOf } from "./PaymentsStripe/States.ts"
-
 export interface Options {
   readonly secretKey: Redacted.Redacted<string>
   /** Of the endpoint; during a rotation the old one and the new. */

@@ -52,7 +52,7 @@ export const billingWords = (event: WithoutPlace<BillingEvent>): string => {
     case "payment.received":
       return received(event)
     case "payment.failed":
-      return `We couldn't charge your card ${dollars(event.cents)} for the renewal. Your agent goes on until ${dayOf(event.endsAt)}; please update your card by then.`
+      return `We couldn't charge your card ${dollars(event.cents)} for the renewal. Your agent goes on until ${dayOf(event.endsAt)}.${event.payUrl === null ? "" : ` Please pay with another card by then: ${event.payUrl}`}`
     case "payment.refunded":
       return `We refunded ${dollars(event.cents)}.${tookBack(event.tokens)}`
     case "payment.disputed":
@@ -64,7 +64,7 @@ export const billingWords = (event: WithoutPlace<BillingEvent>): string => {
     case "deletion.near":
       return `In a week, on ${dayOf(event.deletesAt)}, your agent and its data are deleted. You get a copy of the data first; paying before then brings the agent back.`
     case "service.resumed":
-      return "Thank you, your payment came in. Your agent is starting again."
+      return "All is paid. Your agent is starting again."
     case "plan.changed":
       return event.from === null
         ? `Your plan is ${headline(tiers[event.tier])} now.`

@@ -213,7 +213,7 @@ layer(world, { timeout: "60 seconds", excludeTestServices: true })("a purchase",
     }),
   )
 
-  it.effect("two orders of one account paid at once: one agent, and the second payment is put down for a refund", () =>
+  it.effect("two orders of one account paid at once: one agent, and the second payment is refunded", () =>
     Effect.gen(function* () {
       const double = yield* StripeDouble
       const sql = yield* SqlClient
@@ -228,12 +228,21 @@ layer(world, { timeout: "60 seconds", excludeTestServices: true })("a purchase",
       assert.lengthOf(state.agents, 1)
       assert.lengthOf(state.ledger, 1)
       assert.deepStrictEqual(state.orders.map(({ status }: any) => status).sort(), ["canceled", "paid"])
+      const work = yield* Work
+      for (const { id } of yield* sql<{ readonly id: string }>`SELECT id FROM work WHERE queue = 'stripe'`)
+        yield* work.reopen(id)
+      yield* stripeEvents
       assert.lengthOf(yield* sql`SELECT 1 FROM audit WHERE action = 'payment.excess' AND subject = ${accountId}`, 1)
+      assert.deepStrictEqual(Object.values((yield* double.world).refunds ?? {}), [refundOf(state.orders)])
       assert.strictEqual(yield* (yield* Purchase).provision(orderOf(state.orders)), (state.jobs[0] as any).id)
       assert.include([orderId, newer], orderOf(state.orders))
     }),
   )
 })
+
+/** What the other order's plan costs, in cents. */
+const refundOf = (orders: ReadonlyArray<any>): number =>
+  orders.find(({ status }) => status === "canceled").tier === "starter" ? 1_900 : 4_900
 
 const orderOf = (orders: ReadonlyArray<any>): OrderId => orders.find(({ status }) => status === "paid").id
 

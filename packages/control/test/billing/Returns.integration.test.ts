@@ -4,7 +4,10 @@ import * as Effect from "effect/Effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import { TestClock } from "effect/testing"
 import { Checkout } from "../../src/billing/Checkout.ts"
-import { replay } from "../../src/billing/LedgerReplay.ts"
+import { replay } from "./LedgerReplay.ts"
+import * as Mirror from "../../src/billing/Mirror.ts"
+import { project } from "../../src/billing/Projection.ts"
+import { Purchase } from "../../src/billing/Purchase.ts"
 import { StripeDouble } from "../../src/embedded/StripeDouble.ts"
 import { customer, november, stateOf, stripeEvents, webhooksArrived, world } from "./World.ts"
 
@@ -45,6 +48,43 @@ layer(world, suite)("a customer whose plan has ended", (it) => {
         SELECT kind, pool, period::bigint, tokens FROM ledger_entries WHERE customer_id = ${accountId} ORDER BY id`
       assert.deepStrictEqual(replay(entries), { period: 1, plan: 5_000_000, packs: 0, used: 0 })
       assert.strictEqual((yield* Effect.flip(checkout.open(accountId, orderId)))._tag, "NotPayable")
+
+      // What is refunded of the plan before takes nothing from the one that runs, and is told.
+      const [{ id } = { id: "" }] = yield* sql<{ readonly id: string }>`
+        SELECT payment_id AS id FROM invoices WHERE subscription_id = ${subscriptionId}`
+      const payment = { id, stripeCustomerId: null, amount: 4_900, refunded: 4_900, disputed: 0 }
+      yield* sql.withTransaction(
+        Effect.andThen(
+          Mirror.put(accountId, { subscription: undefined, invoices: [], payments: [payment] }),
+          project(accountId),
+        ),
+      )
+      const after = yield* stateOf(accountId)
+      assert.deepInclude(after.allowances[0], {
+        plan: 5_000_000,
+        packs: 0,
+        service_until: state.allowances[0]?.service_until,
+      })
+      assert.deepInclude(after.events.at(-1)?.payload, { cents: 4_900, tokens: 0 })
+    }),
+  )
+
+  it.effect("is back as soon as the page says so, though Stripe's webhook is late", () =>
+    Effect.gen(function* () {
+      const double = yield* StripeDouble
+      const { accountId, orderId, subscriptionId, jobId } = yield* customer()
+      const provision = (yield* Purchase).provision(orderId)
+      yield* double.cancel(subscriptionId, "now")
+      yield* arrived
+      const { url } = yield* (yield* Checkout).open(accountId, orderId)
+      assert.strictEqual(yield* Effect.map(Effect.flip(provision), ({ _tag }) => _tag), "OrderUnpaid")
+      yield* double.pay(url.slice(url.lastIndexOf("/") + 1))
+      assert.strictEqual(yield* provision, jobId)
+      const [order] = (yield* stateOf(accountId)).orders
+      assert.notStrictEqual(order?.subscription_id, subscriptionId)
+      const before = (yield* stateOf(accountId)).orders
+      yield* arrived
+      assert.deepStrictEqual((yield* stateOf(accountId)).orders, before)
     }),
   )
 

@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { Stripe } from "stripe"
 import * as PaymentsStripe from "../../src/live/PaymentsStripe.ts"
+import { lookupKeyOf } from "../../src/live/PaymentsStripe/States.ts"
 import * as Account from "../../src/live/PaymentsStripe/Account.ts"
 import { sync } from "../../src/stripe-sync/Sync.ts"
 import type { Stage } from "../../src/testing/PaymentsContract/Stage.ts"
@@ -87,7 +88,7 @@ export const stage: Stage<TestMode> = {
         ...(clock === undefined ? {} : { test_clock: clock }),
       })
       if (clock === undefined) made.customers.push(customer)
-      const lookup_keys = [PaymentsStripe.lookupKeyOf(tier)]
+      const lookup_keys = [lookupKeyOf(tier)]
       const price = (await stripe.prices.list({ lookup_keys, active: true })).data[0]
       if (price === undefined) throw new Error(`no price has the key ${lookup_keys[0]}`)
       const { id } = await stripe.subscriptions.create({
