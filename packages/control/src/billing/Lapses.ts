@@ -19,12 +19,15 @@ interface Lapsed {
   readonly why: "unpaid" | "canceled" | "refunded"
 }
 
-/** Service has ended, and the agent is neither stopped for it nor leaving. Without grace, the money went back. */
+/**
+ * Service has ended, and the agent is neither stopped for it nor leaving. A subscription that Stripe ended later than what was
+ * paid, it ended for want of payment; without grace, the money went back.
+ */
 const lapsed = Effect.fn("Lapses.lapsed")(function* (now: number, customerId: CustomerId | null) {
   const sql = yield* SqlClient
   return yield* sql<Lapsed>`
     SELECT a.customer_id AS "customerId", s.id AS "subscriptionId",
-      CASE WHEN s.cancel_at <= ${now} THEN 'canceled' WHEN a.service_until <= s.paid_until THEN 'refunded' ELSE 'unpaid' END
+      CASE WHEN s.cancel_at <= least(${now}::bigint, s.paid_until) THEN 'canceled' WHEN a.service_until <= s.paid_until THEN 'refunded' ELSE 'unpaid' END
         AS why
     FROM allowances a
     JOIN agents g ON g.customer_id = a.customer_id

@@ -94,6 +94,29 @@ layer(world, { timeout: "60 seconds", excludeTestServices: true })("a renewal th
     }),
   )
 
+  it.effect("tells why service ended: canceled, refunded, or unpaid, also when Stripe gave up on it", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const ways = {
+        canceled: (paid: number) => sql`cancel_at = ${paid}`,
+        unpaid: (paid: number) => sql`cancel_at = ${paid + 2 * day}`,
+        refunded: (paid: number) => sql`cancel_at = NULL, paid_until = ${paid}`,
+      }
+      for (const [why, change] of Object.entries(ways)) {
+        const { accountId } = yield* customer()
+        const [{ paid } = { paid: 0 }] = yield* sql<{ readonly paid: number }>`
+          SELECT paid_until AS paid FROM subscriptions WHERE account_id = ${accountId}`
+        yield* sql`UPDATE subscriptions SET ${change(paid)} WHERE account_id = ${accountId}`
+        const ends = why === "unpaid" ? paid + 2 * day : paid
+        yield* sql`UPDATE allowances SET service_until = ${ends} WHERE customer_id = ${accountId}`
+        yield* TestClock.setTime(ends)
+        yield* Lapses.carryOut
+        const { events } = yield* stateOf(accountId)
+        assert.deepInclude(events.at(-1)?.payload, { why, deletesAt: ends + Lapses.keptMillis })
+      }
+    }),
+  )
+
   it.effect("does not bring back an agent that is suspended for something else as well", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient
