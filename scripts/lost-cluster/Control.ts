@@ -92,9 +92,11 @@ export const open = Effect.fn("Control.open")(function* ({ folder, recipient, re
     )
     yield* sql.withTransaction(
       Effect.gen(function* () {
-        yield* sql`UPDATE orders SET status = 'paid', paid_at = ${anchor} WHERE id = ${orderId}`
+        const subscriptionId = `sub_${name}`
+        yield* sql`
+          UPDATE orders SET status = 'paid', paid_at = ${anchor}, subscription_id = ${subscriptionId} WHERE id = ${orderId}`
         yield* sql`INSERT INTO subscriptions ${sql.insert({
-          id: `sub_${name}`,
+          id: subscriptionId,
           account_id: customerId,
           order_id: orderId,
           tier: order.tier,
@@ -106,7 +108,7 @@ export const open = Effect.fn("Control.open")(function* ({ folder, recipient, re
           cancel_at: null,
           updated_at: anchor,
         })}`
-        yield* agents.start(order)
+        yield* agents.start({ ...order, status: "paid", subscriptionId })
       }),
     )
     return customerId
